@@ -1,0 +1,1 @@
+"""pos-agent: pairs a payment terminal, keeps its credentials alive, never loses them."""

@@ -1,0 +1,42 @@
+"""Time as an argument: seconds since boot for decisions, the wall clock for people.
+
+CLOCK_BOOTTIME counts through suspend and ignores steps of the wall clock, which on a terminal
+without a battery may say 1970. Its values mean nothing after a reboot, so none is ever stored.
+"""
+
+import asyncio
+import time
+from typing import Protocol
+
+_LONGEST_NAP = 20.0  # s; the event loop's timers stand still in suspend, so look again this often
+
+
+class Clock(Protocol):
+    """What the shell needs to know of time. Tests give a clock of their own."""
+
+    def now(self) -> float:
+        """Seconds since boot, suspend included."""
+        ...
+
+    def wall(self) -> float:
+        """Seconds since 1970 as the terminal believes them; never used to decide."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return once `now()` has advanced by that much."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def now(self) -> float:
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def wall(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        end = self.now() + seconds
+        while (left := end - self.now()) > 0:
+            await asyncio.sleep(min(left, _LONGEST_NAP))

@@ -1,0 +1,32 @@
+"""What the agent asks of a token store. Asked first, always: clearing it means pairing again."""
+
+from typing import Protocol
+
+from agent.oauth.events import Grant
+
+
+class Storage(Protocol):
+    """A place for one grant. Calls may block on the medium; the shell runs them in a thread."""
+
+    def load(self) -> Grant | None:
+        """The newest grant that was saved completely, or None.
+
+        Raises StoreCorrupt if there is a record but none can be opened (it is set aside first),
+        StoreError if the medium cannot be read at all.
+        """
+        ...
+
+    def save(self, grant: Grant) -> None:
+        """Return only when the grant would survive a power cut. Equal to the last: no write.
+
+        Raises StoreNotWritable; then the grant before is still there.
+        """
+        ...
+
+    def clear(self) -> None:
+        """Forget the grant. Raises StoreNotWritable."""
+        ...
+
+    def holds_grant(self) -> bool:
+        """Cheap enough to ask before every hand-out: False once somebody cleared the store."""
+        ...

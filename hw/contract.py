@@ -1,0 +1,83 @@
+"""What the agent asks of the terminal's hardware, and the trouble it may answer with.
+
+    HardwareError      nobody is to blame: wait and try again
+      NoHardware         not there (unplugged, no such file)
+      DeviceBusy         another program has it
+      DeviceTimeout      it did not take the bytes in time; what it shows now is unknown
+
+Names follow UnifiedPOS LineDisplay. `agent` imports this module and nothing else of `hw`, except
+in its composition root.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class HardwareError(Exception):
+    """Root of hardware trouble. The message says which device and what to do."""
+
+
+class NoHardware(HardwareError):
+    """The device is not there."""
+
+
+class DeviceBusy(HardwareError):
+    """Another program holds the device."""
+
+
+class DeviceTimeout(HardwareError):
+    """The device did not take the bytes within the deadline."""
+
+
+class LineDisplay(Protocol):
+    """A customer display of character cells. Calls block: use it from a thread of its own.
+
+    Every call but `release` raises HardwareError. After one, `claim` again and redraw: what the
+    glass shows is unknown.
+    """
+
+    @property
+    def device_rows(self) -> int: ...
+
+    @property
+    def device_columns(self) -> int: ...
+
+    def claim(self) -> None:
+        """Open the port for this process alone, and initialise the display: clear, cursor off."""
+        ...
+
+    def release(self) -> None:
+        """Clear the display as far as that works, and give the port back. Never raises."""
+        ...
+
+    def clear_text(self) -> None: ...
+
+    def display_text_at(self, row: int, column: int, text: str) -> None:
+        """Show text from that cell on. 0-based, as in UnifiedPOS; text never leaves its row."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One value a serial source gave: `value` exactly as found, `source` in words a technician
+    can act on (`/sys/class/dmi/id/product_serial`)."""
+
+    source: str
+    value: str
+
+
+class SerialSource(Protocol):
+    """Somewhere a terminal's serial number may be written."""
+
+    @property
+    def name(self) -> str:
+        """As in the configuration, e.g. `dmi-product-serial`."""
+        ...
+
+    def read(self) -> Reading | None:
+        """The value, or None where this machine has no such source.
+
+        Raises HardwareError when the source is there but cannot be read now: the caller waits,
+        it never falls through to the next source.
+        """
+        ...
