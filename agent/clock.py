@@ -38,5 +38,5 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         end = self.now() + seconds
-        while (left := end - self.now()) > 0:
+        while (left := end - self.now()) > 0:  # noqa: ASYNC110  it is the clock others wait on
             await asyncio.sleep(min(left, _LONGEST_NAP))

@@ -82,9 +82,7 @@ class Failed:
     reason: str
 
 
-Situation = (
-    Starting | Offline | Pairing | Denied | Refused | Paused | Paired | Serving | Failed
-)
+Situation = Starting | Offline | Pairing | Denied | Refused | Paused | Paired | Serving | Failed
 
 SUPPORT_CODES: dict[Trouble, str] = {
     "network": "N102",
