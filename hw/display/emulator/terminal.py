@@ -1,0 +1,137 @@
+"""An emulated display at the far end of a real pty, with the accidents that happen to real ones."""
+
+import contextlib
+import os
+import select
+import threading
+import time
+import tty
+from types import TracebackType
+from typing import Self
+
+from hw.display.emulator import Emulator
+
+
+class EmulatedTerminal:
+    """A pty whose slave path is a display's serial port.
+
+    `link`: a path that always leads to the present pty, as udev's stable name does; `path` is
+    then that link and survives `unplug()` and `plug()`. `bytes_per_second` reads no faster than a
+    real line would. Knobs may be turned from any thread.
+    """
+
+    def __init__(
+        self,
+        rows: int,
+        columns: int,
+        command_set: str,
+        *,
+        link: str | None = None,
+        bytes_per_second: float | None = None,
+    ) -> None:
+        self._emulator = Emulator(rows, columns, command_set)
+        self._link = link
+        self._bytes_per_second = bytes_per_second
+        self._lock = threading.Lock()
+        self._reading = threading.Event()
+        self._reading.set()
+        self._received = 0
+        self._master = -1
+        self.plug()
+
+    # -- what a person sees -----------------------------------------------------------------------
+
+    @property
+    def path(self) -> str:
+        return self._link or self._slave_path
+
+    def cells(self) -> tuple[str, ...]:
+        with self._lock:
+            return self._emulator.cells()
+
+    @property
+    def errors(self) -> tuple[str, ...]:
+        with self._lock:
+            return self._emulator.errors
+
+    @property
+    def cursor_visible(self) -> bool:
+        with self._lock:
+            return self._emulator.cursor_visible
+
+    @property
+    def received(self) -> int:
+        """Bytes taken from the line since the beginning."""
+        return self._received
+
+    # -- what happens to displays -----------------------------------------------------------------
+
+    def plug(self) -> None:
+        """Connect it: powered by the plug, so it starts from its power-on state."""
+        with self._lock:
+            self._emulator.power_cycle()
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)  # kept open: no hang-up when the agent releases the port
+        self._slave_path = os.ttyname(self._slave)
+        if self._link is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._link)
+            os.symlink(self._slave_path, self._link)
+        self._stop_reader, self._stop_writer = os.pipe()
+        self._thread = threading.Thread(target=self._read, name="emulated display", daemon=True)
+        self._thread.start()
+
+    def unplug(self) -> None:
+        """Pull the plug: whoever has the port open gets EIO."""
+        if self._master < 0:
+            return
+        os.write(self._stop_writer, b"x")
+        self._reading.set()
+        self._thread.join()
+        if self._link is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._link)
+        for descriptor in (self._master, self._slave, self._stop_reader, self._stop_writer):
+            os.close(descriptor)
+        self._master = -1
+
+    def power_cycle(self) -> None:
+        """The display restarts, the port stays: nobody is told."""
+        with self._lock:
+            self._emulator.power_cycle()
+
+    def stall(self) -> None:
+        """Stop taking bytes; the line fills up."""
+        self._reading.clear()
+
+    def resume(self) -> None:
+        self._reading.set()
+
+    def close(self) -> None:
+        self.unplug()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- the reading thread -----------------------------------------------------------------------
+
+    def _read(self) -> None:
+        while True:
+            ready, _, _ = select.select([self._master, self._stop_reader], [], [])
+            if self._stop_reader in ready:
+                return
+            self._reading.wait()
+            chunk = os.read(self._master, 64)
+            if self._bytes_per_second is not None:
+                time.sleep(len(chunk) / self._bytes_per_second)
+            with self._lock:
+                self._emulator.feed(chunk)
+                self._received += len(chunk)
