@@ -1,0 +1,187 @@
+"""What the machines' states mean for people: pure, and the same for display, status and log."""
+
+from agent.oauth import pairing, renewal
+from agent.oauth.events import (
+    AccessDenied,
+    AccessToken,
+    Refused,
+    SlowDown,
+    TransportFailed,
+    Unreadable,
+)
+from agent.situation import (
+    Denied,
+    Failed,
+    Offline,
+    Paired,
+    Pairing,
+    Paused,
+    Serving,
+    Situation,
+    Starting,
+)
+from agent.situation import Refused as RefusedSituation
+from agent.supply.interface import Unavailable
+
+_TAIL = 4  # characters of the UUID a person compares with the approval page
+
+
+def terminal_tail(uuid: str) -> str:
+    """The end of the terminal's UUID, as shown beside a code."""
+    return uuid.rsplit("/", 1)[-1][-_TAIL:]
+
+
+def of_pairing(state: pairing.State, rules: pairing.Rules) -> Situation | None:
+    """The situation, or None where what is shown stays (saving takes no person's time)."""
+    match state:
+        case pairing.RequestingCode(trouble=None):
+            return Starting()
+        case pairing.RequestingCode(trouble=trouble):
+            return _offline(trouble)
+        case pairing.AwaitingUser():
+            return Pairing(
+                user_code=state.authorization.user_code,
+                verification_uri=state.authorization.verification_uri,
+                expires_at=state.expires_at,
+                terminal=terminal_tail(rules.uuid),
+                renewed=state.codes_left < rules.codes - 1,
+            )
+        case pairing.Resting(why=why):
+            if isinstance(why, AccessDenied):
+                return Denied(description=why.description)
+            return _refused(why)
+        case pairing.Paused():
+            return Paused()
+        case pairing.Saving() | pairing.Paired():
+            return None
+
+
+def of_renewal(state: renewal.State, now: float) -> Situation | None:
+    """The situation, or None where a new pairing is about to say more."""
+    match state:
+        case renewal.Renewing(before=before) | renewal.Saving(before=before):
+            return of_renewal(before, now)
+        case renewal.Lost():
+            return None
+        case renewal.Serving(token=token, trouble=trouble):
+            if token is not None and token.life_left(now) > 0:
+                return Serving(degraded=degraded(state))
+            match trouble:
+                case None:
+                    return Starting()
+                case Refused():
+                    return _refused(trouble)
+                case _:
+                    return _offline(trouble)
+
+
+def degraded(state: renewal.Serving) -> str | None:
+    """Why tokens are served although not all is well, in one sentence."""
+    if state.unsaved is not None:
+        return f"the grant is held in memory only: {state.unsaved}"
+    match state.trouble:
+        case None:
+            return None
+        case Refused(error=error, description=description):
+            return f"the server refuses to renew: {error}: {description}"
+        case TransportFailed() | Unreadable():
+            return f"the token could not be renewed: {reason(state.trouble)}"
+
+
+def reason(trouble: TransportFailed | Unreadable | SlowDown | None) -> str:
+    """The trouble in one sentence."""
+    match trouble:
+        case TransportFailed(reason=text):
+            return text
+        case Unreadable(status=status):
+            return f"the server answered {status} without a reason that can be read"
+        case SlowDown():
+            return "the server asks for a slower pace"
+        case None:
+            return ""
+
+
+def status(situation: Situation, now: float) -> dict[str, object]:
+    """The situation as JSON. The user code stays out: any client may ask for the status."""
+    told: dict[str, object] = {"state": type(situation).__name__.lower(), "reason": None}
+    match situation:
+        case Offline(reason=text) | Failed(reason=text):
+            told |= {"reason": text, "support_code": situation.support_code}
+        case RefusedSituation(error=error, description=description):
+            told |= {"reason": f"{error}: {description}"}
+        case Denied(description=description):
+            told |= {"reason": description or "a person refused the pairing"}
+        case Paused():
+            told |= {"reason": "the window of codes is used up; a person has to act"}
+        case Serving(degraded=text):
+            told |= {"reason": text, "degraded": text is not None}
+        case Pairing(verification_uri=uri, expires_at=expires_at):
+            left = max(0, round(expires_at - now))
+            told |= {"verification_uri": uri, "code_expires_in": left}
+        case Starting() | Paired():
+            pass
+    return told
+
+
+def token_status(token: AccessToken | None, now: float) -> dict[str, object] | None:
+    """What may be known of the token by everybody."""
+    if token is None:
+        return None
+    return {"fingerprint": token.value.fingerprint(), "expires_in": int(token.life_left(now))}
+
+
+def renewal_status(state: renewal.State | None, now: float) -> dict[str, object] | None:
+    """When the next renewal is due, in seconds from now, and how the last one went."""
+    match state:
+        case renewal.Serving():
+            return {
+                "due_within": max(0, round(state.due_until - now)),
+                "failures": state.failures,
+                "grant_saved": state.unsaved is None,
+            }
+        case _:
+            return None
+
+
+def unavailable(situation: Situation) -> Unavailable:
+    """Why there is no token, for a client that asked for one."""
+    match situation:
+        case Pairing() | Denied() | Paused():
+            return Unavailable(
+                kind="pairing",
+                detail="this terminal is not paired: a person has to approve it",
+                retry_after=5.0,
+            )
+        case Offline(reason=text) | Failed(reason=text):
+            return Unavailable(kind="offline", detail=text, retry_after=10.0)
+        case RefusedSituation(error=error, description=description):
+            return Unavailable(kind="refused", detail=f"{error}: {description}", retry_after=60.0)
+        case Starting() | Paired() | Serving():
+            return Unavailable(
+                kind="starting", detail="the first token is being fetched", retry_after=1.0
+            )
+
+
+def caveat(
+    state: renewal.State | None, token: AccessToken, min_ttl: float, now: float
+) -> str | None:
+    """Why the token handed out is less than was asked for, or None."""
+    match state:
+        case renewal.Lost():
+            return "the server no longer renews this token; the terminal is being paired again"
+        case renewal.Serving() if (text := degraded(state)) is not None:
+            return text
+        case _:
+            left = token.life_left(now)
+            if left >= min_ttl:
+                return None
+            return f"it lives {left:.0f} s, although {min_ttl:.0f} s were asked for"
+
+
+def _offline(trouble: TransportFailed | Unreadable | SlowDown | None) -> Offline:
+    kind = trouble.kind if isinstance(trouble, TransportFailed) else "server"
+    return Offline(kind=kind, reason=reason(trouble))
+
+
+def _refused(why: Refused) -> RefusedSituation:
+    return RefusedSituation(error=why.error, description=why.description, fault=why.fault)
