@@ -4,48 +4,50 @@ import argparse
 import signal
 import sys
 import threading
-from dataclasses import fields
+from dataclasses import fields, replace
+from typing import Final
 
 from agent.errors import ConfigError
 from agent.sandbox.server import SandboxServer
 from agent.sandbox.world import Options
 
-_DEFAULTS = Options()
+_DEFAULTS: Final = Options()
+_SECONDS: Final = {
+    "access_token_seconds": "life of an access token",
+    "code_seconds": "life of a user code",
+    "interval": "polling interval told to devices",
+    "refresh_token_seconds": "life of a refresh token; without it, for ever",
+    "cardholder_seconds": "how long start/cashless waits for the card",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Everything `run` reads. Names of settings are those of `Options`."""
+    """Everything `run` reads; names are those of `agent.sandbox.world.Options`."""
     add = parser.add_argument
     add("--port", type=int, default=8765, help="on 127.0.0.1; 0 takes a free one (%(default)s)")
     add("--state", metavar="FILE", help="keep pairings in this file across restarts")
     add("--dialect", choices=("secucard", "rfc8628"), default=_DEFAULTS.dialect)
     add("--rotate", action="store_true", help="a new refresh token with every renewal")
-    add("--device", dest="devices", action="append", metavar="UUID",
-        help="know only this device (may be repeated); without it, every UUID is known")  # fmt: skip
-    add("--merchant", dest="merchants", action="append", metavar="NAME",
-        help="who devices can be paired to (may be repeated)")  # fmt: skip
+    known = "know only this device (may be repeated); without it, every UUID is known"
+    add("--device", dest="devices", action="append", metavar="UUID", help=known)
+    owner = "whom devices can be paired to (may be repeated)"
+    add("--merchant", dest="merchants", action="append", metavar="NAME", help=owner)
     for name, what in _SECONDS.items():
         flag = "--" + name.replace("_", "-")
         default = getattr(_DEFAULTS, name)
-        add(
-            flag,
-            dest=name,
-            type=_positive,
-            default=default,
-            metavar="S",
-            help=what + " (%(default)s)",
-        )
-    add("--payment-survives-renewal", action="store_true",
-        help="do not fail a payment whose token was renewed meanwhile")  # fmt: skip
+        shown = what if default is None else what + " (%(default)s)"
+        add(flag, type=_positive, default=default, metavar="S", help=shown)
+    survives = "do not fail a payment whose token was renewed meanwhile"
+    add("--payment-survives-renewal", action="store_true", help=survives)
 
 
-def run(options: argparse.Namespace) -> int:
+def run(given: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM. Exit status 0, or 78 for options that cannot work."""
     try:
         server = SandboxServer(
-            options=from_arguments(options), port=options.port, state_file=options.state
+            options=from_arguments(given), port=given.port, state_file=given.state
         )
-    except ConfigError as error:
+    except (ConfigError, OSError) as error:
         print(f"pos-agent sandbox: {error}", file=sys.stderr)  # noqa: T201
         return 78
     over = threading.Event()
@@ -58,8 +60,56 @@ def run(options: argparse.Namespace) -> int:
 
 
 def from_arguments(given: argparse.Namespace) -> Options:
-    """The options a parsed command line asks for."""
-    named = {field.name: getattr(given, field.name, None) for field in fields(Options)}
-    lists = {name: tuple(named[name]) for name in ("devices", "merchants") if named[name]}
-    rest = {k: v for k, v in named.items() if v is not None and k not in ("devices", "merchants")}
-    return Options(**rest, **lists)
+    """The options a parsed command line asks for; what it leaves out keeps its default."""
+    wanted = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name in (field.name for field in fields(Options))
+        if (value := getattr(given, name, None)) is not None
+    }
+    return replace(_DEFAULTS, **wanted)
+
+
+def greeting(server: SandboxServer) -> str:
+    """Where the sandbox is, and what to put into pos-agent's configuration to use it.
+
+    The client secret is invented and worth nothing outside this sandbox, so it is shown.
+    """
+    return f"""\
+pos-agent sandbox: an imitation of Secucard Connect. docs/sandbox.md lists what it guesses.
+
+  portal          {server.portal}   (approve devices here)
+  token endpoint  {server.token_endpoint}
+  API             {server.api}
+
+Configuration of an agent that is to use it:
+
+{snippet(server)}
+Ctrl-C ends it."""
+
+
+def snippet(server: SandboxServer) -> str:
+    """The tables [server] and [client] for this sandbox."""
+    if server.options.dialect == "secucard":
+        where = f'token_endpoint = "{server.token_endpoint}"'
+        owner = f'owner_endpoint = "{server.api}/General/Merchants/me"\n'
+    else:
+        where, owner = f'issuer = "{server.url}"', ""
+    return f"""\
+[server]
+dialect = "{server.options.dialect}"
+{where}
+{owner}
+[client]
+id = "{server.client_id}"
+secret = "{server.client_secret}"
+"""
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("a number of seconds above 0")
+    return value
