@@ -1,0 +1,105 @@
+"""The configuration file and its drop-ins, merged flat: `identity.pair[1].key` -> value and file.
+
+`config.toml` first, then `config.d/*.toml` beside it in alphabetical order; the last file that
+names a key wins. Whoever may read or change the files is checked here too.
+"""
+
+import os
+import stat
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from agent.config_table import PINS, SECRETS, TABLE
+from agent.errors import ConfigError
+
+# Alternatives: a later file that names one of these takes the place of the others.
+_ALTERNATIVES = tuple(tuple(setting.key for setting in group) for group in (SECRETS, PINS))
+_SECRET_KEYS = frozenset(setting.key for setting in TABLE if setting.secret)
+PAIRS = "identity.pair"
+
+
+@dataclass(slots=True, kw_only=True)
+class Merged:
+    """`values`: flat key -> (value as TOML gave it, file); `tables`: table -> first file with it.
+    The table named `` is the document itself."""
+
+    files: tuple[str, ...]
+    values: dict[str, tuple[object, str]] = field(default_factory=dict)
+    tables: dict[str, str] = field(default_factory=dict)
+
+    def file_of(self, key: str) -> str:
+        """Where this key is, or would be written."""
+        if key in self.values:
+            return self.values[key][1]
+        return self.tables.get(key.rpartition(".")[0], self.files[0])
+
+
+def merge(path: str) -> Merged:
+    """Raises ConfigError for a file that is missing, unreadable, not TOML or open to everybody."""
+    merged = Merged(files=(path, *_drop_ins(path)))
+    for file in merged.files:
+        _take(file, merged)
+    return merged
+
+
+def _drop_ins(path: str) -> list[str]:
+    directory = os.path.join(os.path.dirname(path) or ".", "config.d")
+    try:
+        names = sorted(name for name in os.listdir(directory) if name.endswith(".toml"))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ConfigError(f"{directory}: {error.strerror}; make it readable to the agent") from None
+    return [os.path.join(directory, name) for name in names if not name.startswith(".")]
+
+
+def _take(file: str, merged: Merged) -> None:
+    """Read one file over what earlier ones gave."""
+    document, mode = _parse(file)
+    flat = dict(_flatten(document, "", merged.tables, file))
+    if mode & stat.S_IWOTH:
+        raise ConfigError(f"{file}: everybody may change it; run: chmod o-w {file}")
+    if mode & stat.S_IROTH and not _SECRET_KEYS.isdisjoint(flat):
+        raise ConfigError(
+            f"{file}: holds a secret and everybody may read it; run: chmod 0640 {file}"
+            f" && chgrp pos-agent {file}"
+        )
+    for group in _ALTERNATIVES:
+        if any(key in flat for key in group):
+            for key in group:
+                merged.values.pop(key, None)
+    if any(key.startswith(PAIRS) for key in flat):  # the pairs are one list, in one order
+        for key in [key for key in merged.values if key.startswith(PAIRS)]:
+            del merged.values[key]
+    merged.values.update({key: (value, file) for key, value in flat.items()})
+
+
+def _parse(file: str) -> tuple[dict[str, object], int]:
+    try:
+        with open(file, "rb") as stream:
+            mode = os.fstat(stream.fileno()).st_mode
+            return tomllib.load(stream), mode
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: is missing; copy the example config.toml there") from None
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}; make it readable to the agent") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file}: is not UTF-8 text; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: is not TOML: {error}; correct that line") from None
+
+
+def _flatten(
+    document: dict[str, object], prefix: str, tables: dict[str, str], file: str
+) -> Iterator[tuple[str, object]]:
+    tables.setdefault(prefix.rstrip("."), file)
+    for name, value in document.items():
+        key = prefix + name
+        if isinstance(value, dict):
+            yield from _flatten(value, key + ".", tables, file)
+        elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            for number, item in enumerate(value, start=1):
+                yield from _flatten(item, f"{key}[{number}].", tables, file)
+        else:
+            yield key, value

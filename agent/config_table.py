@@ -1,0 +1,339 @@
+"""Every setting of the configuration file: what is allowed, the default, the unit, the reason.
+
+docs/configuration.md is kept in step with this table by a test.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from agent import config_checks as checks
+from agent.settings import DialectName, GrantName, Language, LogLevel, StoreKind
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting(Generic[T_co]):
+    """One key. `key` is `table.key`; in an array of tables `identity.pair[].key`."""
+
+    key: str
+    check: Callable[[object], T_co]
+    default: T_co
+    meaning: str
+    unit: str = ""
+    required: bool = False
+    secret: bool = False
+
+
+_CREDENTIAL = checks.name(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", "client-secret")
+
+LANGUAGE: Setting[Language] = Setting(
+    key="language",
+    check=checks.one_of("en", "de"),
+    default="en",
+    meaning="Language of the display. The log is English, so that support can search it.",
+)
+LOG_LEVEL: Setting[LogLevel] = Setting(
+    key="log_level",
+    check=checks.one_of("debug", "info", "warning", "error"),
+    default="info",
+    meaning="Least level that is logged. No level ever logs a secret.",
+)
+
+DIALECT: Setting[DialectName] = Setting(
+    key="server.dialect",
+    check=checks.one_of("secucard", "rfc8628"),
+    default="secucard",
+    meaning="What the server speaks. Configured, never probed: a wrong guess would cost a code.",
+)
+ISSUER: Setting[str | None] = Setting(
+    key="server.issuer",
+    check=checks.issuer,
+    default=None,
+    meaning="rfc8628: where discovery starts (RFC 8414). Not for secucard.",
+)
+TOKEN_ENDPOINT: Setting[str | None] = Setting(
+    key="server.token_endpoint",
+    check=checks.url,
+    default=None,
+    meaning="secucard: the one URL for everything, in full, because some hosts have a path prefix."
+    " rfc8628: only instead of discovery.",
+)
+DEVICE_AUTHORIZATION_ENDPOINT: Setting[str | None] = Setting(
+    key="server.device_authorization_endpoint",
+    check=checks.url,
+    default=None,
+    meaning="rfc8628: where codes come from, only instead of discovery. Not for secucard.",
+)
+SCOPE: Setting[str | None] = Setting(
+    key="server.scope",
+    check=checks.scope,
+    default=None,
+    meaning="Scope to ask for, words separated by one blank; without it the server decides.",
+)
+OWNER_ENDPOINT: Setting[str | None] = Setting(
+    key="server.owner_endpoint",
+    check=checks.url,
+    default=None,
+    meaning="API address asked once after pairing, with the new token, for the merchant's name on"
+    " the display. Without it the display only says that it is paired.",
+)
+CA_FILE: Setting[str | None] = Setting(
+    key="server.ca_file",
+    check=checks.path,
+    default=None,
+    meaning="PEM file of the only authorities trusted; without it, those of the system.",
+)
+CLIENT_CERTIFICATE: Setting[str | None] = Setting(
+    key="server.client_certificate",
+    check=checks.path,
+    default=None,
+    meaning="PEM certificate presented to the server, where it wants one.",
+)
+CLIENT_KEY: Setting[str | None] = Setting(
+    key="server.client_key",
+    check=checks.path,
+    default=None,
+    meaning="Its private key, unless it is in the same file.",
+)
+PROXY: Setting[str | None] = Setting(
+    key="server.proxy",
+    check=checks.proxy,
+    default=None,
+    meaning="HTTP proxy. Proxy variables of the environment are ignored: only this one counts.",
+)
+DEADLINE = Setting(
+    key="server.deadline",
+    check=checks.number(1, 120, "seconds"),
+    default=20.0,
+    unit="s",
+    meaning="Whole time for one exchange, connecting included. Slow mobile links need 10 to 15;"
+    " beyond 120 a person at the display has given up.",
+)
+
+GRANT: Setting[GrantName] = Setting(
+    key="client.grant",
+    check=checks.one_of("device", "client_credentials", "device_pin"),
+    default="device",
+    meaning="How tokens are obtained: a person approves (device), or unattended.",
+)
+CLIENT_ID = Setting(
+    key="client.id",
+    check=checks.vschar(256),
+    default="",
+    required=True,
+    meaning="Client id as issued with the API credentials.",
+)
+
+
+SecretGroup = tuple[
+    Setting[str | None],
+    Setting[str | None],
+    Setting[str | None],
+    Setting[tuple[str, ...] | None],
+]
+
+
+def _secrets(name: str, what: str) -> SecretGroup:
+    """In the file, in a file of its own, as systemd credential, from a command."""
+    return (
+        Setting(
+            key=f"client.{name}",
+            check=checks.vschar(4096),
+            default=None,
+            secret=True,
+            meaning=f"{what}, here in the file. Then the file must not be readable by everybody.",
+        ),
+        Setting(
+            key=f"client.{name}_file",
+            check=checks.path,
+            default=None,
+            meaning="Or: a file whose first line it is.",
+        ),
+        Setting(
+            key=f"client.{name}_credential",
+            check=_CREDENTIAL,
+            default=None,
+            meaning="Or: the name of a systemd credential (LoadCredential= in the unit).",
+        ),
+        Setting(
+            key=f"client.{name}_command",
+            check=checks.command,
+            default=None,
+            meaning="Or: a program and its arguments, run without a shell whenever it is needed;"
+            " the first line it prints within 10 s.",
+        ),
+    )
+
+
+SECRETS = _secrets("secret", "Client secret")
+PINS = _secrets("pin", "Device PIN, for the grant device_pin")
+
+VENDOR = Setting(
+    key="identity.vendor",
+    check=checks.part,
+    default="",
+    required=True,
+    meaning="Vendor of the device UUID, exactly as registered.",
+)
+PAIR_KEY = Setting(
+    key="identity.pair[].key",
+    check=checks.part,
+    default="",
+    required=True,
+    meaning="Key of this part of the device UUID, e.g. serial. Pairs keep their order.",
+)
+PAIR_VALUE: Setting[str | None] = Setting(
+    key="identity.pair[].value",
+    check=checks.fixed_value,
+    default=None,
+    meaning="A fixed value, exactly as registered. Not together with sources.",
+)
+PAIR_SOURCES: Setting[tuple[str, ...]] = Setting(
+    key="identity.pair[].sources",
+    check=checks.sources,
+    default=(),
+    meaning=f"Where this terminal's own value is found: {', '.join(checks.SOURCE_NAMES)}. The first"
+    " that gives a valid one counts; one that cannot be read is waited for, never skipped.",
+)
+PAIR_FILE: Setting[str | None] = Setting(
+    key="identity.pair[].file",
+    check=checks.path,
+    default=None,
+    meaning="The file of the source file; alone it is the only source.",
+)
+
+CODES = Setting(
+    key="pairing.codes",
+    check=checks.whole(1, 1000, "codes"),
+    default=6,
+    unit="codes",
+    meaning="Codes shown one after the other before the agent waits for a person: an unattended"
+    " terminal does not load the server for ever.",
+)
+DENIED_PAUSE = Setting(
+    key="pairing.denied_pause",
+    check=checks.number(0, 86_400, "seconds"),
+    default=600.0,
+    unit="s",
+    meaning="Pause after a person refused; a button or `pos-agent pair` ends it.",
+)
+REFUSED_PAUSE = Setting(
+    key="pairing.refused_pause",
+    check=checks.number(1, 86_400, "seconds"),
+    default=900.0,
+    unit="s",
+    meaning="Pause after the server refused this client or terminal: somebody has to register it"
+    " first, and a fleet must not ask all day.",
+)
+SPLAY = Setting(
+    key="renewal.splay",
+    check=checks.number(0, 3600, "seconds"),
+    default=30.0,
+    unit="s",
+    meaning="The first renewal after a start waits a random time up to this, so that a street does"
+    " not knock at once after a power failure. A waiting client cuts it short.",
+)
+STORE_KIND: Setting[StoreKind] = Setting(
+    key="store.kind",
+    check=checks.one_of("file", "memory"),
+    default="file",
+    meaning="memory forgets at each restart: for tests and the sandbox.",
+)
+STORE_PATH = Setting(
+    key="store.path",
+    check=checks.path,
+    default="/var/lib/pos-agent/grant",
+    meaning="Where the encrypted grant is kept; its directory must be writable.",
+)
+KEY_FILE: Setting[str | None] = Setting(
+    key="store.key_file",
+    check=checks.path,
+    default=None,
+    meaning="File of the key the grant is encrypted under.",
+)
+KEY_CREDENTIAL: Setting[str | None] = Setting(
+    key="store.key_credential",
+    check=_CREDENTIAL,
+    default=None,
+    meaning="Or, or together with it, the name of a systemd credential.",
+)
+DISPLAY_PORT = Setting(
+    key="display.port",
+    check=checks.path,
+    default="/dev/pos/display",
+    meaning="Serial port of the customer display; the shipped udev rule makes this stable name.",
+)
+COMMAND_SET = Setting(
+    key="display.command_set",
+    check=checks.name(r"[a-z0-9][a-z0-9_-]{0,63}", "escpos"),
+    default="",
+    required=True,
+    meaning="Name of the display's command set; see docs/display.md. Configured, never probed.",
+)
+BAUDRATE = Setting(
+    key="display.baudrate",
+    check=checks.baudrate,
+    default=9600,
+    unit="bit/s",
+    meaning="As set by the display's switches; 9600 is what they leave the factory with.",
+)
+ROWS = Setting(
+    key="display.rows",
+    check=checks.whole(1, 8, "rows"),
+    default=2,
+    unit="rows",
+    meaning="Rows of characters.",
+)
+COLUMNS = Setting(
+    key="display.columns",
+    check=checks.whole(8, 80, "columns"),
+    default=20,
+    unit="columns",
+    meaning="Characters in a row; fewer than 8 cannot hold a code.",
+)
+SOCKET = Setting(
+    key="supply.socket",
+    check=checks.socket_path,
+    default="/run/pos-agent/token.sock",
+    meaning="Unix socket where payment software gets tokens.",
+)
+ADMIN_SOCKET = Setting(
+    key="supply.admin_socket",
+    check=checks.socket_path,
+    default="/run/pos-agent/admin.sock",
+    meaning="Unix socket of pair and unpair; apart, so that payment software cannot unpair.",
+)
+GROUP: Setting[str | None] = Setting(
+    key="supply.group",
+    check=checks.name(r"[a-z_][a-z0-9_-]{0,31}", "pos-token"),
+    default=None,
+    meaning="Group that may open the token socket; without it, the agent's own.",
+)
+ALLOW_UIDS: Setting[tuple[int, ...]] = Setting(
+    key="supply.allow_uids",
+    check=checks.ids,
+    default=(),
+    meaning="Numeric users that may fetch tokens.",
+)
+ALLOW_GIDS: Setting[tuple[int, ...]] = Setting(
+    key="supply.allow_gids",
+    check=checks.ids,
+    default=(),
+    meaning="Numeric groups that may fetch tokens.",
+)
+
+# fmt: off
+TABLE: tuple[Setting[object], ...] = (
+    LANGUAGE, LOG_LEVEL,
+    DIALECT, ISSUER, TOKEN_ENDPOINT, DEVICE_AUTHORIZATION_ENDPOINT, SCOPE, OWNER_ENDPOINT,
+    CA_FILE, CLIENT_CERTIFICATE, CLIENT_KEY, PROXY, DEADLINE,
+    GRANT, CLIENT_ID, *SECRETS, *PINS,
+    VENDOR, PAIR_KEY, PAIR_VALUE, PAIR_SOURCES, PAIR_FILE,
+    CODES, DENIED_PAUSE, REFUSED_PAUSE, SPLAY,
+    STORE_KIND, STORE_PATH, KEY_FILE, KEY_CREDENTIAL,
+    DISPLAY_PORT, COMMAND_SET, BAUDRATE, ROWS, COLUMNS,
+    SOCKET, ADMIN_SOCKET, GROUP, ALLOW_UIDS, ALLOW_GIDS,
+)
+# fmt: on

@@ -1,0 +1,121 @@
+"""What the configuration file says, as frozen values.
+
+Durations are seconds. Ranges, defaults and the reason for each are in `agent.config_table`.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.credentials import SecretSource
+
+DialectName = Literal["secucard", "rfc8628"]
+GrantName = Literal["device", "client_credentials", "device_pin"]
+Language = Literal["en", "de"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+StoreKind = Literal["file", "memory"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """The authorization server. URLs are https, or http on a loopback address.
+
+    secucard: `token_endpoint` is set, `issuer` and `device_authorization_endpoint` are None.
+    rfc8628: `issuer` is set, or both endpoints are; endpoints win over discovery.
+    """
+
+    dialect: DialectName
+    issuer: str | None = None
+    token_endpoint: str | None = None
+    device_authorization_endpoint: str | None = None
+    scope: str | None = None
+    owner_endpoint: str | None = None
+    ca_file: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+    proxy: str | None = None
+    deadline: float = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSettings:
+    """`pin` is set for the grant `device_pin`, and for no other."""
+
+    grant: GrantName
+    id: str
+    secret: SecretSource
+    pin: SecretSource | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairSettings:
+    """One key of the device UUID: a fixed `value`, or names of `sources` tried in that order.
+
+    `file` is set if `sources` names `file`.
+    """
+
+    key: str
+    value: str | None = None
+    sources: tuple[str, ...] = ()
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentitySettings:
+    vendor: str
+    pairs: tuple[PairSettings, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairingSettings:
+    """`codes` per window; a pause after a person refused, and one after the server refused."""
+
+    codes: int = 6
+    denied_pause: float = 600.0
+    refused_pause: float = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalSettings:
+    """`splay`: the very first renewal after a start waits up to this long, clients cut it short."""
+
+    splay: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    kind: StoreKind = "file"
+    path: str = "/var/lib/pos-agent/grant"
+    key_file: str | None = None
+    key_credential: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisplaySettings:
+    command_set: str
+    port: str = "/dev/pos/display"
+    baudrate: int = 9600
+    rows: int = 2
+    columns: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplySettings:
+    socket: str = "/run/pos-agent/token.sock"
+    admin_socket: str = "/run/pos-agent/admin.sock"
+    group: str | None = None
+    allow_uids: tuple[int, ...] = ()
+    allow_gids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    server: ServerSettings
+    client: ClientSettings
+    identity: IdentitySettings
+    pairing: PairingSettings = PairingSettings()
+    renewal: RenewalSettings = RenewalSettings()
+    store: StoreSettings = StoreSettings()
+    display: DisplaySettings | None = None
+    supply: SupplySettings = SupplySettings()
+    language: Language = "en"
+    log_level: LogLevel = "info"
