@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 from dataclasses import fields, replace
-from typing import Final
+from typing import Any, Final
 
 from agent.errors import ConfigError
 from agent.sandbox.server import SandboxServer
@@ -61,7 +61,7 @@ def run(given: argparse.Namespace) -> int:
 
 def from_arguments(given: argparse.Namespace) -> Options:
     """The options a parsed command line asks for; what it leaves out keeps its default."""
-    wanted = {
+    wanted: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name in (field.name for field in fields(Options))
         if (value := getattr(given, name, None)) is not None
