@@ -42,6 +42,11 @@ class LineDisplay(Protocol):
     @property
     def device_columns(self) -> int: ...
 
+    def as_shown(self, text: str) -> str:
+        """The text as the glass can show it, one character a cell: what its character set lacks
+        is spelled out (`ß` becomes `ss`) or `?`. Needs no claim and never raises."""
+        ...
+
     def claim(self) -> None:
         """Open the port for this process alone, and initialise the display: clear, cursor off."""
         ...

@@ -101,8 +101,12 @@ class EmulatedTerminal:
             self._emulator.power_cycle()
 
     def stall(self) -> None:
-        """Stop taking bytes; the line fills up."""
+        """Stop taking bytes, with the line already full: the next write has nowhere to go."""
         self._reading.clear()
+        os.set_blocking(self._slave, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self._slave, b"\r" * 64)  # CR, should any of it ever be read
 
     def resume(self) -> None:
         self._reading.set()

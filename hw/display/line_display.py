@@ -1,0 +1,119 @@
+"""A customer display as UnifiedPOS sees it, over an encoder and a port."""
+
+from typing import Protocol
+
+from hw.contract import HardwareError, LineDisplay, NoHardware
+from hw.display import code_pages
+from hw.display.encoder import Encoder
+from hw.display.port import SerialPort
+from hw.display.profile import ProfileError, load
+
+
+class Port(Protocol):
+    """The line as this module needs it; `hw.display.port.SerialPort` is the real one."""
+
+    def open(self) -> None: ...
+
+    def write(self, data: bytes, settle: float = 0.0) -> None: ...
+
+    def close(self, *, discard: bool) -> None: ...
+
+
+class EncodedLineDisplay:
+    """Implements `hw.contract.LineDisplay`. Remembers what each row should show, so that text
+    may start anywhere while whole rows go over the line."""
+
+    def __init__(self, *, encoder: Encoder, port: Port) -> None:
+        self._encoder = encoder
+        self._port = port
+        self._claimed = False
+        self._rows = self._blank()
+
+    @property
+    def device_rows(self) -> int:
+        return self._encoder.rows
+
+    @property
+    def device_columns(self) -> int:
+        return self._encoder.columns
+
+    def as_shown(self, text: str) -> str:
+        return code_pages.as_shown(text, self._encoder.character_set)
+
+    def claim(self) -> None:
+        self._port.open()
+        self._claimed = True
+        self._rows = self._blank()
+        for command in self._encoder.begin():
+            self._send(command.data, command.settle)
+
+    def release(self) -> None:
+        if not self._claimed:
+            return
+        try:
+            self._send(self._encoder.clear())
+        except HardwareError:
+            return  # `_send` has closed the port
+        self._claimed = False
+        self._port.close(discard=False)
+
+    def clear_text(self) -> None:
+        self._rows = self._blank()
+        self._send(self._encoder.clear())
+
+    def display_text_at(self, row: int, column: int, text: str) -> None:
+        cells = code_pages.encode(text, self._encoder.character_set)
+        before = self._rows[row]
+        after = before[:column] + cells + before[column + len(cells) :]
+        self._rows[row] = after[: self._encoder.columns]
+        unknown: list[bytes | None] = list(self._rows)
+        unknown[row] = None
+        self._send(self._encoder.encode(tuple(unknown), tuple(self._rows)))
+
+    def _send(self, data: bytes, settle: float = 0.0) -> None:
+        """After trouble the port is given up at once: what is half-sent stays unsent."""
+        if not self._claimed:
+            raise NoHardware("the display is not claimed")
+        try:
+            self._port.write(data, settle)
+        except HardwareError:
+            self._claimed = False
+            self._port.close(discard=True)
+            raise
+
+    def _blank(self) -> list[bytes]:
+        return [b" " * self._encoder.columns] * self._encoder.rows
+
+
+def open_line_display(
+    *,
+    port: str,
+    command_set: str,
+    baudrate: int = 9600,
+    rows: int = 2,
+    columns: int = 20,
+    character_set: str | None = None,
+    target: str | None = None,
+) -> LineDisplay:
+    """A display by its command set's profile. Does not touch the port before `claim`.
+
+    `character_set` and `target` (a display behind a printer) are names in the profile; without
+    them its own character set is used and no target is selected. Raises ProfileError.
+    """
+    profile = load(command_set)
+    if target is not None and target not in profile.targets:
+        known = ", ".join(profile.targets) or "none"
+        raise ProfileError(f"display profile {command_set}: no target {target!r}; known: {known}")
+    if character_set is not None and character_set not in ("ascii", *profile.code_pages):
+        known = ", ".join(("ascii", *profile.code_pages))
+        raise ProfileError(
+            f"display profile {command_set}: no character set {character_set!r}; known: {known}"
+        )
+    encoder = Encoder(
+        profile=profile,
+        rows=rows,
+        columns=columns,
+        character_set=character_set or profile.character_set,
+        target=target,
+    )
+    return EncodedLineDisplay(encoder=encoder, port=SerialPort(path=port, baudrate=baudrate))
