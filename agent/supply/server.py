@@ -1,0 +1,165 @@
+"""The agent's two Unix sockets: listeners, the count of connections, and the end.
+
+The admin socket is a second listener of the same server; what differs is the peer's scopes.
+"""
+
+import asyncio
+import os
+import socket
+from collections import Counter
+from collections.abc import Mapping
+from typing import Literal
+
+from agent.supply.access import NOTHING, Peer, Policy, Scope
+from agent.supply.answering import Audit
+from agent.supply.connection import Connection, Limits
+from agent.supply.contract import BUSY, NOT_PERMITTED, TOO_MANY, Response, problem
+from agent.supply.http1 import HEAD_LIMIT, Heads
+from agent.supply.interface import TokenDesk
+from agent.supply.listening import listen, remove, token_mode
+
+
+def no_audit(_peer: Peer, _fingerprint: str, _life_left: float) -> None:
+    """For servers whose hand-outs nobody records."""
+
+
+class Server:
+    """Serves the desk on both sockets.
+
+    `activated` are listening sockets that systemd handed over (`listening.activated`), by name
+    (`token`, `admin`); a path is bound only for the missing ones. `group` owns the token socket's
+    file; the admin socket stays with the agent's own user.
+    """
+
+    def __init__(
+        self,
+        *,
+        desk: TokenDesk,
+        socket: str,
+        admin_socket: str,
+        policy: Policy,
+        group: str | None = None,
+        audit: Audit = no_audit,
+        limits: Limits | None = None,
+        activated: Mapping[str, socket.socket] | None = None,
+    ) -> None:
+        self.desk = desk
+        self.policy = policy
+        self.audit = audit
+        self.limits = limits or Limits()
+        self.heads = Heads()
+        self.scratch = memoryview(bytearray(HEAD_LIMIT))
+        self.closing = False
+        self._paths = {"token": socket, "admin": admin_socket}
+        self._group = group
+        self._activated = dict(activated or {})
+        self._listening: list[asyncio.Server] = []
+        self._made: list[tuple[str, int]] = []  # path and inode of socket files that are ours
+        self._served: dict[Connection, int] = {}  # uid of each
+        self._per_uid: Counter[int] = Counter()
+        self._refused: set[Connection] = set()
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._empty = asyncio.Event()
+
+    # -- life --------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Listen. Raises ConfigError naming the path and what to do; nothing stays open then."""
+        try:
+            for name in ("token", "admin"):
+                await self._listen(name)
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def _listen(self, name: str) -> None:
+        listener = self._activated.pop(name, None)
+        if listener is None:
+            path = self._paths[name]
+            if name == "admin":
+                listener = listen(path, mode=0o600)
+            else:
+                mode = token_mode(self.policy, self._group)
+                listener = listen(path, mode=mode, group=self._group)
+            self._made.append((path, os.lstat(path).st_ino))
+        serving = await asyncio.get_running_loop().create_unix_server(
+            lambda: Connection(self, admin=name == "admin"), sock=listener, backlog=128
+        )
+        self._listening.append(serving)
+
+    async def aclose(self) -> None:
+        """Stop listening, let answers already being prepared go out, end all connections."""
+        self.closing = True
+        for path, inode in self._made:
+            remove(path, inode)
+        for serving in self._listening:
+            serving.close()
+        for listener in self._activated.values():
+            listener.close()
+        for connection in self._connections():
+            connection.wind_up()
+        try:
+            async with asyncio.timeout(self.limits.drain):
+                await self._drained()
+        except TimeoutError:
+            for connection in self._connections():
+                await connection.cut()
+            await self._drained()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+
+    def _connections(self) -> tuple[Connection, ...]:
+        return (*self._served, *self._refused)
+
+    async def _drained(self) -> None:
+        while self._connections():
+            self._empty.clear()
+            await self._empty.wait()
+
+    # -- what connections tell us ------------------------------------------------------------------
+
+    def enter(
+        self, connection: Connection, peer: Peer, granted: frozenset[Scope]
+    ) -> Response | Literal["welcome", "drop"]:
+        if self._sweeping is None:
+            self._schedule_sweep()
+        refusal = self._refusal(peer, granted)
+        if refusal is None:
+            self._served[connection] = peer.uid
+            self._per_uid[peer.uid] += 1
+            return "welcome"
+        self._refused.add(connection)
+        return "drop" if len(self._refused) > self.limits.refused else refusal
+
+    def _refusal(self, peer: Peer, granted: frozenset[Scope]) -> Response | None:
+        if granted == NOTHING:
+            detail = "the operator decides who may ask: docs/supply.md, Access"
+            return problem(NOT_PERMITTED, detail)
+        if self._per_uid[peer.uid] >= self.limits.per_uid:
+            detail = f"the limit is {self.limits.per_uid}; close some, or use one for many requests"
+            return problem(TOO_MANY, detail, retry_after=1)
+        if len(self._served) >= self.limits.connections:
+            return problem(BUSY, "too many connections", retry_after=1)
+        return None
+
+    def leave(self, connection: Connection) -> None:
+        self._refused.discard(connection)
+        uid = self._served.pop(connection, None)
+        if uid is not None:
+            self._per_uid[uid] -= 1
+            if not self._per_uid[uid]:
+                del self._per_uid[uid]
+        self._empty.set()
+
+    def _schedule_sweep(self) -> None:
+        interval = min(1.0, self.limits.request / 4)
+        self._sweeping = asyncio.get_running_loop().call_later(interval, self._sweep)
+
+    def _sweep(self) -> None:
+        """Look after every deadline, as long as there are connections."""
+        now = asyncio.get_running_loop().time()
+        for connection in self._connections():
+            connection.check(now)
+        self._sweeping = None
+        if self._connections():
+            self._schedule_sweep()
