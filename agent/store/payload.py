@@ -1,0 +1,68 @@
+"""A grant as the JSON text that is sealed into a record."""
+
+import json
+from dataclasses import replace
+from typing import Final
+
+from agent.oauth.events import Grant
+from agent.secret import Secret
+
+SIZE_LIMIT: Final = 3948  # B; a slot of 4096 less header (128), length (4) and tag (16)
+
+
+class RecordTooLarge(ValueError):
+    """The grant does not fit into a slot; the message gives both sizes."""
+
+
+def stored_form(grant: Grant) -> Grant:
+    """The grant as a slot will give it back: without its predecessor if both do not fit, since
+    that one only helps after a power cut in mid-rotation. Raises RecordTooLarge.
+    """
+    if len(encode(grant)) > SIZE_LIMIT:
+        grant = replace(grant, previous_refresh_token=None)
+    if (size := len(encode(grant))) > SIZE_LIMIT:
+        raise RecordTooLarge(f"the grant takes {size} bytes, a record holds {SIZE_LIMIT}")
+    return grant
+
+
+def encode(grant: Grant) -> bytes:
+    previous = grant.previous_refresh_token
+    members: dict[str, str | int | None] = {
+        "refresh_token": grant.refresh_token.reveal(),
+        "issuer": grant.issuer,
+        "client_id": grant.client_id,
+        "uuid": grant.uuid,
+        "previous_refresh_token": None if previous is None else previous.reveal(),
+        "scope": grant.scope,
+        "obtained_at": grant.obtained_at,
+    }
+    return json.dumps(members, separators=(",", ":")).encode()
+
+
+def decode(text: bytes) -> Grant | None:
+    """None if authentic bytes are no grant: a later version may write what this one cannot read.
+    Members it adds are ignored, which is what lets it add them.
+    """
+    try:
+        members = json.loads(text)
+        return Grant(
+            refresh_token=Secret(_text(members["refresh_token"])),
+            issuer=_text(members["issuer"]),
+            client_id=_text(members["client_id"]),
+            uuid=_text(members["uuid"]),
+            previous_refresh_token=_optional_secret(members["previous_refresh_token"]),
+            scope=None if members["scope"] is None else _text(members["scope"]),
+            obtained_at=int(members["obtained_at"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(type(value))
+    return value
+
+
+def _optional_secret(value: object) -> Secret | None:
+    return None if value is None else Secret(_text(value))
