@@ -150,8 +150,9 @@ def _read(kind: Kind, dialect: Dialect, answer: Answer, wall: float, *, lost: bo
     decoded = decode(answer.body)
     members = {} if isinstance(decoded, NotJson) else decoded
     error = members.get("error")
+    shown = fields.printable(error, _ERROR_MAX)
     said: str | Unsaid
-    if isinstance(error, str) and error:
+    if isinstance(error, str) and shown:
         said = error
     elif not isinstance(decoded, NotJson):
         said = Unsaid.OBJECT
@@ -160,7 +161,7 @@ def _read(kind: Kind, dialect: Dialect, answer: Answer, wall: float, *, lost: bo
     return _Reading(
         outcome=classify(kind, dialect, answer.status, said, lost=lost),
         members=members,
-        error=fields.printable(error, _ERROR_MAX),
+        error=shown,
         description=fields.printable(members.get("error_description"), _DESCRIPTION_MAX),
         rubbish=decoded.reason if isinstance(decoded, NotJson) else None,
         retry_after=fields.retry_after(answer.retry_after, answer.date, wall),

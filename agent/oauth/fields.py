@@ -4,10 +4,10 @@ Everything a server says is shown, stored, logged or sent back somewhere, so eac
 here, once, before anybody sees it.
 """
 
-import calendar
 import re
 from collections.abc import Mapping, Sequence
-from email.utils import parsedate_tz
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -91,9 +91,9 @@ def unix_time(text: str | None) -> int:
     if text is None or len(text) > _DATE_MAX:
         return 0
     try:
-        parts = parsedate_tz(text)
-        return 0 if parts is None else max(0, calendar.timegm(parts[:6]) - (parts[9] or 0))
-    except (ValueError, OverflowError, IndexError, TypeError):
+        when = parsedate_to_datetime(text)
+        return max(0, int(when.replace(tzinfo=when.tzinfo or UTC).timestamp()))
+    except (ValueError, TypeError, IndexError, OverflowError):
         return 0
 
 
