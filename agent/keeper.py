@@ -78,11 +78,6 @@ class Keeper:
 
     async def run(self) -> None:
         """Live until cancelled. Raises InvalidTransition only: a bug, the grant is untouched."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch_store())
-            tasks.create_task(self._live())
-
-    async def _live(self) -> None:
         grant = await self._stored_grant() if self._pairs else None
         first = renewal.start(grant, self._clock.now(), splay=self._splay)
         while True:
@@ -147,13 +142,16 @@ class Keeper:
     async def _renew(self, first: renewal.Next) -> None:
         self._knocks.clear()
         runner = RenewalRunner(server=self._server, storage=self._storage, bell=self._knocks)
-        await drive(
-            renewal.step,
-            first,
-            carry_out=runner.carry_out,
-            publish=self._publish_renewal,
-            clock=self._clock,
-        )
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(self._watch_store())
+            await drive(
+                renewal.step,
+                first,
+                carry_out=runner.carry_out,
+                publish=self._publish_renewal,
+                clock=self._clock,
+            )
+            watching.cancel()
 
     async def _watch_store(self) -> None:
         while True:

@@ -1,0 +1,148 @@
+"""Time and a server that tests drive: real implementations of the two ports, not mocks."""
+
+import asyncio
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+
+from agent.oauth.events import (
+    AccessToken,
+    AuthorizationPending,
+    CodeEvent,
+    DeviceAuthorization,
+    InvalidGrant,
+    PollEvent,
+    RefreshEvent,
+    TokenResponse,
+)
+from agent.secret import Secret
+
+
+class VirtualClock:
+    """A clock that stands still until a test moves it; whoever sleeps wakes at the right moment."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        self._now = now
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._order = count()
+
+    def now(self) -> float:
+        return self._now
+
+    def wall(self) -> float:
+        return 1_800_000_000.0 + self._now
+
+    async def sleep(self, seconds: float) -> None:
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._now + seconds, next(self._order), woken))
+        await woken
+
+    async def pass_until(self, reached: Callable[[], bool], limit: float = 86_400.0) -> None:
+        """Let time pass, sleeper by sleeper, until something has become true."""
+        end = self._now + limit
+        while not await _settled(reached):
+            while self._sleepers and self._sleepers[0][2].done():
+                heapq.heappop(self._sleepers)
+            if not self._sleepers or self._sleepers[0][0] > end:
+                raise TimeoutError(f"not within {limit:.0f} virtual seconds")
+            at, _, woken = heapq.heappop(self._sleepers)
+            self._now = max(self._now, at)
+            woken.set_result(None)
+
+    async def advance(self, seconds: float) -> None:
+        """Exactly that much time passes, whatever happens."""
+        alarm = asyncio.ensure_future(self.sleep(seconds))
+        await asyncio.sleep(0)
+        await self.pass_until(alarm.done, seconds + 1)
+
+
+async def _settled(reached: Callable[[], bool]) -> bool:
+    """Everybody who can run has run. Saving happens in a thread, so give it real time as well."""
+    for pause in (0.0, 0.0005, 0.0):
+        await asyncio.sleep(pause)
+        for _ in range(12):
+            await asyncio.sleep(0)
+    return reached()
+
+
+@dataclass
+class TestServer:
+    """An authorization server with one knob per behaviour; counts what it was asked.
+
+    It pairs once `approved` is set, renews `life` seconds at a time, and knows one refresh token;
+    with `rotates` every renewal replaces it. `trouble` is answered before anything else.
+    """
+
+    clock: VirtualClock
+    issuer: str = "https://as.example/token"
+    life: float = 1200.0
+    rotates: bool = False
+    approved: bool = False
+    owner: str | None = "Café Müller"
+    trouble: list[RefreshEvent] = field(default_factory=list)
+    always: RefreshEvent | None = None
+    code_trouble: list[CodeEvent] = field(default_factory=list)
+    poll_trouble: list[PollEvent] = field(default_factory=list)
+    slow: float = 0.0
+    codes: int = 0
+    polls: int = 0
+    refreshes: int = 0
+    known: str = "refresh-0"
+    _tokens: int = 0
+
+    __test__ = False
+
+    async def request_code(self) -> CodeEvent:
+        self.codes += 1
+        if self.code_trouble:
+            return self.code_trouble.pop(0)
+        return DeviceAuthorization(
+            device_code=Secret(f"device-{self.codes}"),
+            user_code=f"code{self.codes}",
+            verification_uri="https://as.example/pair",
+            verification_uri_complete=None,
+            expires_in=300.0,
+            interval=5.0,
+            asked_at=self.clock.now(),
+        )
+
+    async def poll_token(self, device_code: Secret) -> PollEvent:
+        self.polls += 1
+        if self.poll_trouble:
+            return self.poll_trouble.pop(0)
+        if not self.approved:
+            return AuthorizationPending()
+        return self._token(Secret(self.known))
+
+    async def refresh_token(self, refresh_token: Secret) -> RefreshEvent:
+        self.refreshes += 1
+        if self.slow:
+            await self.clock.sleep(self.slow)
+        if self.trouble:
+            return self.trouble.pop(0)
+        if self.always is not None:
+            return self.always
+        if refresh_token.reveal() != self.known:
+            return InvalidGrant(description="Invalid refresh token")
+        if not self.rotates:
+            return self._token(None)
+        self.known = f"refresh-{self.refreshes}"
+        return self._token(Secret(self.known))
+
+    async def request_token(self) -> RefreshEvent:
+        self.refreshes += 1
+        return self.trouble.pop(0) if self.trouble else self._token(None)
+
+    async def owner_of(self, token: AccessToken) -> str | None:
+        return self.owner
+
+    def _token(self, refresh_token: Secret | None) -> TokenResponse:
+        self._tokens += 1
+        return TokenResponse(
+            access_token=Secret(f"access-{self._tokens}"),
+            expires_in=self.life,
+            refresh_token=refresh_token,
+            scope=None,
+            asked_at=self.clock.now(),
+        )
