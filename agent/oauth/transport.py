@@ -21,7 +21,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import httpx
@@ -43,8 +43,8 @@ _NOT_YET_VALID: Final = 9  # X509_V_ERR_CERT_NOT_YET_VALID
 _HAS_EXPIRED: Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 
 # Everything httpx 0.23 to 0.28 lets through on the way to a server. RequestError alone is not
-# enough: 0.23 leaks ssl and anyio errors from a handshake, and a label longer than DNS allows is
-# a UnicodeError of the resolver.
+# enough: 0.23 leaks ssl and anyio errors from a handshake, and what ASCII or IDNA cannot express
+# is a UnicodeError.
 _FAILURES: Final = (
     httpx.HTTPError,
     httpx.StreamError,
@@ -115,6 +115,8 @@ class Transport:
     async def _send(
         self, method: str, url: str, headers: list[tuple[str, str]], body: bytes | None
     ) -> Answer | TransportFailed:
+        if fields.web_address(url) is None:
+            return TransportFailed(kind="server", reason=f"{_host(url)} has no usable web address")
         journey, host = _Journey(), _host(url)
         kind: Trouble
         try:
@@ -161,10 +163,11 @@ class _Journey:
     def __init__(self) -> None:
         self.sent = False
 
-    async def note(self, event: str, info: object) -> None:
-        """httpcore's trace extension. Headers already count: a GET is complete with them."""
+    async def note(self, event: str, info: dict[str, Any]) -> None:
+        """httpcore's trace extension. Headers already count: a GET is complete with them. A
+        CONNECT is for the proxy."""
         if event == "http11.send_request_headers.started":
-            self.sent = True
+            self.sent = info["request"].method != b"CONNECT"
 
 
 def _refusal(response: httpx.Response, host: str) -> TransportFailed | None:
@@ -188,8 +191,7 @@ def _unusable(reason: str) -> TransportFailed:
 # The first row one of whose errors is in the chain wins. The sentences are ours: a library's own
 # words may quote a header or a form field.
 _SENTENCES: Final[tuple[tuple[type[BaseException], Trouble, str], ...]] = (
-    (httpx.UnsupportedProtocol, "server", "the address of {} is not a web address"),
-    (httpx.InvalidURL, "server", "the address of {} is not a web address"),
+    (httpx.InvalidURL, "server", "{} has no usable web address"),
     (UnicodeError, "server", "the request to {} cannot be put into HTTP"),
     (httpx.LocalProtocolError, "server", "the request to {} cannot be put into HTTP"),
     (ssl.SSLEOFError, "network", "{} ended the connection in the middle of TLS"),
@@ -250,10 +252,10 @@ def _host(url: str) -> str:
     """Host and port for a message; never user, path or query."""
     try:
         parsed = httpx.URL(url)
-    except (httpx.InvalidURL, UnicodeError):
+        host, port = fields.printable(parsed.host, 100), parsed.port
+    except (httpx.InvalidURL, ValueError):
         return "the server"
-    port = f":{parsed.port}" if parsed.port else ""
-    return fields.printable(parsed.host, 100) + port if parsed.host else "the server"
+    return (f"{host}:{port}" if port else host) or "the server"
 
 
 def _header(response: httpx.Response, name: str) -> str | None:

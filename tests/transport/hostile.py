@@ -27,6 +27,7 @@ class Hostile:
     host: str = "127.0.0.1"
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
@@ -53,6 +54,7 @@ async def serving(
                     break
                 behave = behaviours[min(len(state.requests), len(behaviours) - 1)]
                 state.requests.append(request)
+                state.arrived.set()
                 await behave(request, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # cancelled only by `serving`, which waits for the end
