@@ -1,0 +1,100 @@
+"""The udev rules parse, and only claim what is a customer display and nothing else."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from tests.deploy import ROOT
+
+RULES: Final = (ROOT / "udev/70-pos-agent.rules").read_text()
+# udev(7); the ones we use.
+MATCH: Final = {"ACTION", "SUBSYSTEM", "KERNEL", "ENV"}
+ASSIGN: Final = {"SYMLINK", "GROUP", "MODE", "TAG", "ENV", "GOTO", "LABEL"}
+TOKEN: Final = re.compile(
+    r'\s*(?P<key>[A-Z]+)(?:\{(?P<attribute>[^}]+)\})?(?P<operator>==|!=|\+=|:=|=)"(?P<value>[^"]*)"\s*(?:,|$)'
+)
+# Bridges sold inside displays and in a thousand other things.
+GENERIC: Final = {"0403:6001", "067b:2303", "1a86:7523", "1a86:5523", "10c4:ea60"}
+
+
+def rules(text: str) -> Iterator[list[dict[str, str | None]]]:
+    """The tokens of each rule. Raises ValueError with the line that is none."""
+    for line in text.replace("\\\n", " ").splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        tokens, place = [], 0
+        while place < len(line):
+            found = TOKEN.match(line, place)
+            if found is None:
+                raise ValueError(line[place:])
+            tokens.append(found.groupdict())
+            place = found.end()
+        yield tokens
+
+
+def identities(text: str) -> set[str]:
+    """Every VID:PID a rule claims."""
+    found = set()
+    for rule in rules(text):
+        asked = {
+            token["attribute"]: token["value"] or ""
+            for token in rule
+            if token["operator"] == "==" and token["key"] == "ENV"
+        }
+        if "ID_VENDOR_ID" in asked:
+            products = asked.get("ID_MODEL_ID", "*").split("|")
+            found |= {f"{asked['ID_VENDOR_ID']}:{product}" for product in products}
+    return found
+
+
+def test_every_line_is_a_rule() -> None:
+    for rule in rules(RULES):
+        for token in rule:
+            matches = token["operator"] in ("==", "!=")
+            assert token["key"] in (MATCH if matches else ASSIGN), token
+
+
+def test_jumps_land() -> None:
+    tokens = [token for rule in rules(RULES) for token in rule]
+    labels = [token["value"] for token in tokens if token["key"] == "LABEL"]
+    assert {token["value"] for token in tokens if token["key"] == "GOTO"} == set(labels)
+    assert len(labels) == 1
+    assert RULES.rstrip().endswith(f'LABEL="{labels[0]}"')
+
+
+def test_only_displays_are_claimed() -> None:
+    claimed = identities(RULES)
+    assert claimed
+    assert all(re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{4}", one) for one in claimed), claimed
+    assert not claimed & GENERIC
+
+
+def test_the_lint_sees_a_generic_chip() -> None:
+    rule = 'ENV{ID_VENDOR_ID}=="0403", ENV{ID_MODEL_ID}=="6001|6015", ENV{POS_DISPLAY}="1"\n'
+    assert identities(rule) & GENERIC
+
+
+def test_the_display_is_ours_alone() -> None:
+    (rule,) = [rule for rule in rules(RULES) if any(t["key"] == "SYMLINK" for t in rule)]
+    said = {(t["key"], t["attribute"], t["operator"], t["value"]) for t in rule}
+    assert said == {
+        ("ENV", "POS_DISPLAY", "==", "1"),
+        ("SYMLINK", None, "+=", "pos/display"),
+        ("GROUP", None, "=", "pos-display"),
+        ("MODE", None, "=", "0660"),
+        ("TAG", None, "+=", "systemd"),
+        ("ENV", "SYSTEMD_WANTS", "+=", "pos-agent.service"),
+        ("ENV", "ID_MM_DEVICE_IGNORE", "=", "1"),
+    }
+
+
+def test_the_examples_in_the_comments_are_rules() -> None:
+    examples = re.findall(r"^#   (\S.*)$", RULES, re.MULTILINE)
+    assert len(examples) == 2
+    for rule in rules("\n".join(examples)):
+        assert rule[-1] == {
+            "key": "ENV",
+            "attribute": "POS_DISPLAY",
+            "operator": "=",
+            "value": "1",
+        }
