@@ -83,17 +83,20 @@ pos-agent sandbox: an imitation of Secucard Connect. docs/sandbox.md lists what 
 
 Configuration of an agent that is to use it:
 
-{snippet(server)}
+{tables(server)}
 Ctrl-C ends it."""
 
 
-def snippet(server: SandboxServer) -> str:
-    """The tables [server] and [client] for this sandbox."""
+def tables(server: SandboxServer, *, secret_file: str | None = None) -> str:
+    """The tables [server] and [client] for this sandbox, its secret in them or in a file."""
     if server.options.dialect == "secucard":
         where = f'token_endpoint = "{server.token_endpoint}"'
         owner = f'owner_endpoint = "{server.api}/General/Merchants/me"\n'
     else:
         where, owner = f'issuer = "{server.url}"', ""
+    secret = f'secret = "{server.client_secret}"'
+    if secret_file is not None:
+        secret = f'secret_file = "{secret_file}"'
     return f"""\
 [server]
 dialect = "{server.options.dialect}"
@@ -101,7 +104,7 @@ dialect = "{server.options.dialect}"
 {owner}
 [client]
 id = "{server.client_id}"
-secret = "{server.client_secret}"
+{secret}
 """
 
 
