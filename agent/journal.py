@@ -5,10 +5,15 @@ The user code is not logged: it is for people standing near the terminal (RFC 86
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from agent.oauth import pairing, renewal
 from agent.oauth.events import AccessDenied, InvalidGrant, Refused, StoreCleared, Unreadable
 from agent.view import reason
+
+_TROUBLE: Final = frozenset(
+    {"failed", "refused", "denied", "lost", "corrupt", "unreadable", "foreign", "paused"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,11 @@ class Line:
 
     event: str
     fields: tuple[tuple[str, object], ...] = ()
+
+    @property
+    def trouble(self) -> bool:
+        """Whether somebody may have to do something about it."""
+        return self.event.rsplit("_", 1)[-1].rsplit(".", 1)[-1] in _TROUBLE
 
 
 def of_pairing(before: pairing.State | None, after: pairing.State, now: float) -> Iterator[Line]:
@@ -32,7 +42,7 @@ def of_pairing(before: pairing.State | None, after: pairing.State, now: float) -
             )
             yield Line(word, (("codes_left", after.codes_left),))
         case pairing.RequestingCode(trouble=trouble, failures=failures):
-            yield Line("pairing.no_code", (("failures", failures), ("reason", reason(trouble))))
+            yield Line("pairing.code_failed", (("failures", failures), ("reason", reason(trouble))))
         case pairing.AwaitingUser() if isinstance(before, pairing.AwaitingUser):
             yield from _awaiting(before, after)
         case pairing.AwaitingUser():

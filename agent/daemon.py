@@ -1,0 +1,290 @@
+"""The life of the daemon, and the one place that names concrete parts.
+
+    sockets open -> READY -> serial number -> store -> pairing -> renewal, for ever
+
+Everything that can be late or broken comes after READY and is waited for with a reason in the
+status and on the display. Only a configuration that no waiting can mend ends the process (exit 78,
+which systemd does not restart) and a bug of ours (exit 70, which it does; the grant is untouched).
+"""
+
+import asyncio
+import logging
+import os
+import random
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from agent import log
+from agent.clock import Clock, SystemClock
+from agent.errors import ConfigError, StoreError
+from agent.front_desk import FrontDesk
+from agent.heartbeat import beat
+from agent.journal import Line
+from agent.keeper import Keeper
+from agent.machine_identity import read_identity
+from agent.notify import Notifier
+from agent.oauth.backoff import backoff
+from agent.oauth.interface import AuthorizationServer
+from agent.oauth.pairing import Rules
+from agent.process import harden
+from agent.settings import Settings, StoreSettings
+from agent.situation import Failed, Situation
+from agent.store.interface import Storage
+from agent.supply.access import Peer, Policy
+from agent.supply.listening import activated
+from agent.supply.server import Server
+from hw.contract import HardwareError
+from hw.machine import source_opener
+
+if TYPE_CHECKING:
+    from agent.display.presenter import Presenter
+
+EX_SOFTWARE: Final = 70  # sysexits.h
+CONFIG, STORE, SERIAL = "C301", "S201", "I301"  # support codes, docs/display.md
+_TO_READ: Final = 10.0  # s a configuration error stays on the display before the process ends
+
+_LOG: Final = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+def run(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code. Raises ConfigError."""
+    log.configure(settings.log_level)
+    for failed in harden().failed:
+        log.event(_LOG, "process.not_hardened", level=logging.WARNING, reason=failed)
+    try:
+        asyncio.run(Daemon(settings).live())
+    except ExceptionGroup as group:
+        first = _first(group)
+        if isinstance(first, ConfigError):
+            raise first from None
+        _LOG.critical("agent.bug", exc_info=group)
+        return EX_SOFTWARE
+    return 0
+
+
+class Daemon:
+    """One terminal's agent, put together from its settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock: Clock = SystemClock()
+        self._notifier = Notifier(os.environ)
+        self._presenter: Presenter | None = None
+        self._storage: Storage | None = None
+        self._handed_out: dict[int, str] = {}
+        self._desk = FrontDesk(
+            clock=self._clock, health={"display": self._display_health, "store": self._store_health}
+        )
+
+    async def live(self) -> None:
+        """Raises ConfigError if the sockets cannot be opened, an ExceptionGroup for the rest."""
+        async with AsyncExitStack() as stack:
+            supply = self._supply()
+            await supply.start()
+            stack.push_async_callback(supply.aclose)
+            self._notifier.ready()
+            log.event(_LOG, "supply.ready", socket=self._settings.supply.socket)
+            await self._until_stopped(self._work(stack))
+            self._notifier.stopping()
+            log.event(_LOG, "agent.stopping")
+
+    async def _until_stopped(self, work: Awaitable[None]) -> None:
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        async with asyncio.TaskGroup() as tasks:
+            running = (
+                tasks.create_task(_awaited(work)),
+                tasks.create_task(beat(self._notifier, self._settings.supply.socket)),
+            )
+            await stopped.wait()
+            for task in running:
+                task.cancel()
+
+    async def _work(self, stack: AsyncExitStack) -> None:
+        """From the serial number to renewing for ever."""
+        self._open_display(stack)
+        try:
+            uuid = await self._patiently(SERIAL, self._read_uuid, HardwareError)
+            log.event(_LOG, "identity.built", uuid=uuid)
+            storage = await self._patiently(
+                STORE, lambda: self._open_store(uuid, stack), StoreError
+            )
+            self._storage = storage
+            server = await asyncio.to_thread(self._server, uuid)
+        except ConfigError as exc:
+            await self._explain(exc)
+            raise
+        keeper = self._keeper(server, storage, uuid)
+        self._desk.keeper = keeper
+        await keeper.run()
+
+    async def _patiently(
+        self, code: str, attempt: Callable[[], _T], trouble: type[Exception]
+    ) -> _T:
+        """Try again, ever more slowly, for as long as the trouble may pass by itself."""
+        failures = 0
+        while True:
+            try:
+                return await asyncio.to_thread(attempt)
+            except trouble as exc:
+                failures += 1
+                log.event(_LOG, "agent.waiting", level=logging.WARNING, code=code, reason=str(exc))
+                self._show(Failed(support_code=code, reason=str(exc)))
+                await self._clock.sleep(backoff(failures).at_most)
+
+    async def _explain(self, error: ConfigError) -> None:
+        """The technician on the ladder has no log at hand."""
+        self._show(Failed(support_code=CONFIG, reason=str(error)))
+        if self._presenter is not None:
+            await self._clock.sleep(_TO_READ)
+
+    # -- the parts --------------------------------------------------------------------------------
+
+    def _supply(self) -> Server:
+        settings = self._settings.supply
+        return Server(
+            desk=self._desk,
+            socket=settings.socket,
+            admin_socket=settings.admin_socket,
+            group=settings.group,
+            policy=Policy(
+                own_uid=os.geteuid(),
+                allow_uids=frozenset(settings.allow_uids),
+                allow_gids=frozenset(settings.allow_gids),
+            ),
+            audit=self._audit,
+            activated=activated(os.environ, os.getpid()),
+        )
+
+    def _open_display(self, stack: AsyncExitStack) -> None:
+        settings = self._settings.display
+        if settings is None:
+            return
+        from agent.display.presenter import Presenter  # noqa: PLC0415  # only if there is one
+        from hw.display.line_display import open_line_display  # noqa: PLC0415
+
+        display = open_line_display(
+            port=settings.port,
+            command_set=settings.command_set,
+            baudrate=settings.baudrate,
+            rows=settings.rows,
+            columns=settings.columns,
+        )
+        self._presenter = Presenter(
+            display=display, language=self._settings.language, clock=self._clock
+        )
+        stack.callback(self._presenter.close)
+        self._presenter.show(self._desk.situation)
+
+    def _read_uuid(self) -> str:
+        opener = source_opener(credentials_directory=os.environ.get("CREDENTIALS_DIRECTORY"))
+        return str(read_identity(self._settings.identity, opener))
+
+    def _open_store(self, uuid: str, stack: AsyncExitStack) -> Storage:
+        if self._settings.store.kind == "memory" or self._settings.client.grant != "device":
+            from agent.store.memory import MemoryStore  # noqa: PLC0415
+
+            return MemoryStore()
+        return _flash_store(self._settings.store, uuid, stack)
+
+    def _server(self, uuid: str) -> AuthorizationServer:
+        """In a thread: loading the TLS and HTTP libraries takes a small board seconds."""
+        from agent.oauth.build import build_server  # noqa: PLC0415
+
+        return build_server(self._settings, uuid=uuid, clock=self._clock, rng=_rng())
+
+    def _keeper(self, server: AuthorizationServer, storage: Storage, uuid: str) -> Keeper:
+        pairing = self._settings.pairing
+        return Keeper(
+            server=server,
+            storage=storage,
+            rules=Rules(
+                issuer=server.issuer,
+                client_id=self._settings.client.id,
+                uuid=uuid,
+                codes=pairing.codes,
+                denied_pause=pairing.denied_pause,
+                refused_pause=pairing.refused_pause,
+            ),
+            clock=self._clock,
+            rng=_rng(),
+            pairs=self._settings.client.grant == "device",
+            splay=self._settings.renewal.splay,
+            on_situation=self._show,
+            on_line=_write,
+        )
+
+    # -- telling ----------------------------------------------------------------------------------
+
+    def _show(self, situation: Situation) -> None:
+        self._desk.situation = situation
+        self._notifier.status(type(situation).__name__.lower())
+        if self._presenter is not None:
+            self._presenter.show(situation)
+
+    def _audit(self, peer: Peer, fingerprint: str, life_left: float) -> None:
+        """Who got which token; a client that polls is mentioned once a token."""
+        first = self._handed_out.get(peer.uid) != fingerprint
+        self._handed_out[peer.uid] = fingerprint
+        log.event(
+            _LOG,
+            "supply.handed_out",
+            level=logging.INFO if first else logging.DEBUG,
+            uid=peer.uid,
+            pid=peer.pid,
+            fingerprint=fingerprint,
+            life_left=round(life_left),
+        )
+
+    def _display_health(self) -> object:
+        return None if self._presenter is None else self._presenter.health
+
+    def _store_health(self) -> object:
+        from agent.store.flash import FlashStore  # noqa: PLC0415
+
+        if isinstance(self._storage, FlashStore):
+            return asdict(self._storage.health())
+        return None if self._storage is None else {"kind": "memory"}
+
+
+def _flash_store(settings: StoreSettings, uuid: str, stack: AsyncExitStack) -> Storage:
+    from agent.store.flash import FlashStore, enrolled  # noqa: PLC0415
+    from agent.store.keys import load_keys  # noqa: PLC0415
+    from agent.store.lock import lock  # noqa: PLC0415
+
+    held = lock(settings.path)
+    try:
+        keys = load_keys(
+            key_file=settings.key_file,
+            key_credential=settings.key_credential,
+            create=not enrolled(settings.path),
+        )
+    except BaseException:
+        held.release()
+        raise
+    stack.callback(held.release)
+    return FlashStore(path=settings.path, keys=keys, uuid=uuid)
+
+
+def _write(line: Line) -> None:
+    level = logging.WARNING if line.trouble else logging.INFO
+    log.event(_LOG, line.event, level=level, **dict(line.fields))
+
+
+def _rng() -> random.Random:
+    return random.SystemRandom()
+
+
+def _first(error: Exception) -> Exception:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work

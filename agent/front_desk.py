@@ -1,0 +1,63 @@
+"""Answers clients from the first moment on, also while there is no keeper yet.
+
+The sockets open before the serial number is read and the store is unlocked: payment software that
+starts earlier than everything else gets an honest "not yet" instead of a refused connection.
+"""
+
+from collections.abc import Callable, Mapping
+
+from agent import __version__, view
+from agent.clock import Clock
+from agent.keeper import Keeper
+from agent.situation import Situation, Starting
+from agent.supply.interface import Handout, Unavailable
+
+Health = Callable[[], object]
+
+
+class FrontDesk:
+    """A `TokenDesk` that passes on to the keeper as soon as there is one.
+
+    `health` adds what the composition root knows to the status: name -> JSON-ready value.
+    """
+
+    def __init__(self, *, clock: Clock, health: Mapping[str, Health]) -> None:
+        self._clock = clock
+        self._health = health
+        self._since = clock.now()
+        self.situation: Situation = Starting()
+        self.keeper: Keeper | None = None
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    async def token(self, *, min_ttl: float) -> Handout | Unavailable:
+        if self.keeper is None:
+            return view.unavailable(self.situation)
+        return await self.keeper.token(min_ttl=min_ttl)
+
+    async def rejected(self, fingerprint: str) -> Handout | Unavailable:
+        if self.keeper is None:
+            return view.unavailable(self.situation)
+        return await self.keeper.rejected(fingerprint)
+
+    def pair(self) -> None:
+        if self.keeper is not None:
+            self.keeper.pair()
+
+    async def unpair(self) -> None:
+        if self.keeper is not None:
+            await self.keeper.unpair()
+
+    def status(self) -> dict[str, object]:
+        if self.keeper is None:
+            now = self._clock.now()
+            told = view.status(self.situation, now)
+            told["since_seconds"] = round(now - self._since)
+        else:
+            told = self.keeper.status()
+        return {
+            **told,
+            "version": __version__,
+            **{name: look() for name, look in self._health.items()},
+        }
