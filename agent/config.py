@@ -123,12 +123,7 @@ class _Reading:
                 refused_pause=self._get(table.REFUSED_PAUSE),
             ),
             renewal=RenewalSettings(splay=self._get(table.SPLAY)),
-            store=StoreSettings(
-                kind=self._get(table.STORE_KIND),
-                path=self._get(table.STORE_PATH),
-                key_file=self._get(table.KEY_FILE),
-                key_credential=self._get(table.KEY_CREDENTIAL),
-            ),
+            store=self._store(),
             display=self._display(),
             supply=self._supply(),
         )
@@ -249,6 +244,16 @@ class _Reading:
             build(vendor, tuple((pair.key, pair.value or "0000") for pair in pairs))
         except ConfigError as error:
             self.problems.append(f"{self.merged.file_of(PAIRS + '[1].key')}: {error}")
+
+    def _store(self) -> StoreSettings:
+        path, key_file = self._get(table.STORE_PATH), self._get(table.KEY_FILE)
+        key_credential = self._get(table.KEY_CREDENTIAL)
+        return StoreSettings(
+            kind=self._get(table.STORE_KIND),
+            path=path,
+            key_file=key_file if key_file or key_credential else path + ".key",
+            key_credential=key_credential,
+        )
 
     def _display(self) -> DisplaySettings | None:
         if "display" not in self.merged.tables:

@@ -251,7 +251,8 @@ KEY_FILE: Setting[str | None] = Setting(
     key="store.key_file",
     check=checks.path,
     default=None,
-    meaning="File of the key the grant is encrypted under.",
+    meaning="File of the key the grant is encrypted under. With neither, store.path plus .key, made"
+    " at the first start: then whoever copies that directory has both.",
 )
 KEY_CREDENTIAL: Setting[str | None] = Setting(
     key="store.key_credential",
@@ -307,7 +308,7 @@ ADMIN_SOCKET = Setting(
 )
 GROUP: Setting[str | None] = Setting(
     key="supply.group",
-    check=checks.name(r"[a-z_][a-z0-9_-]{0,31}", "pos-token"),
+    check=checks.name(r"[a-z_][a-z0-9_-]{0,31}", "pos-agent-clients"),
     default=None,
     meaning="Group that may open the token socket; without it, the agent's own.",
 )
