@@ -162,13 +162,11 @@ def _first_line(data: bytes, what: str) -> Secret:
     line = data.split(b"\n", 1)[0].removesuffix(b"\r")
     if len(line) > _LIMIT:
         raise ConfigError(f"{what}: the first line is longer than {_LIMIT} bytes")
-    try:
-        text = line.decode()
-    except UnicodeDecodeError:
-        # `from None`: the exception carries the bytes.
-        raise ConfigError(f"{what}: the first line is not UTF-8 text") from None
+    # Not strictly: a UnicodeDecodeError would carry the bytes. What does not decode becomes
+    # surrogates, and those are not printable.
+    text = line.decode(errors="surrogateescape")
     if not text:
         raise ConfigError(f"{what}: the first line is empty")
     if not text.isprintable():
-        raise ConfigError(f"{what}: the first line has control characters")
+        raise ConfigError(f"{what}: the first line is not printable UTF-8 text")
     return Secret(text)
