@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from agent import config, doctor
+from agent import config, doctor, doctor_network
 from agent import doctor_probes as probes
 from agent.cli_talk import printable
 from agent.doctor import Finding, ok, problem
@@ -51,7 +51,7 @@ def _of_settings(settings: Settings) -> Iterator[Finding]:
         pin = partial(probes.credential, "pin", client.pin, credentials_directory=directory)
         by_name.append(("credentials", pin))
     by_name.append(("store", partial(probes.store, settings.store, euid)))
-    by_name.append(("network", partial(probes.server, settings.server)))
+    by_name.append(("network", partial(doctor_network.server, settings.server)))
     if settings.display is not None:
         by_name.append(("display", partial(probes.display, settings.display.port)))
     by_name.append(("socket", partial(probes.agent, settings.supply.socket)))
