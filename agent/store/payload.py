@@ -52,7 +52,7 @@ def decode(text: bytes) -> Grant | None:
             uuid=_text(members["uuid"]),
             previous_refresh_token=_optional_secret(members["previous_refresh_token"]),
             scope=None if members["scope"] is None else _text(members["scope"]),
-            obtained_at=int(members["obtained_at"]),
+            obtained_at=_number(members["obtained_at"]),
         )
     except (KeyError, TypeError, ValueError):
         return None
@@ -66,3 +66,9 @@ def _text(value: object) -> str:
 
 def _optional_secret(value: object) -> Secret | None:
     return None if value is None else Secret(_text(value))
+
+
+def _number(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError(type(value))
+    return value
