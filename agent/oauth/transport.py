@@ -267,9 +267,13 @@ def _proxy(url: str | None) -> httpx.Proxy | None:
     if url is None:
         return None
     try:
-        return httpx.Proxy(url)
-    except (ValueError, httpx.InvalidURL) as error:
-        raise ConfigError("server.proxy is not a URL like http://proxy.example:3128") from error
+        proxy = httpx.Proxy(url)
+    except (ValueError, httpx.InvalidURL):
+        proxy = None
+    if proxy is None or not proxy.url.host:
+        # No cause and no quote: the URL may hold a password.
+        raise ConfigError("server.proxy is not a URL like http://proxy.example:3128")
+    return proxy
 
 
 def _tls(ca_file: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:

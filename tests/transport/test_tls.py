@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -69,8 +70,12 @@ async def exchanged_with_alerts(context: ssl.SSLContext, ca_file: str) -> Transp
 
     def serve_one(listener: socket.socket) -> None:
         connection, _ = listener.accept()
-        with connection, contextlib.suppress(OSError):
-            context.wrap_socket(connection, server_side=True).recv(1)
+        with context.wrap_socket(connection, True, do_handshake_on_connect=False) as tls:
+            with contextlib.suppress(ssl.SSLError):
+                tls.do_handshake()
+            with contextlib.suppress(OSError):
+                while os.read(tls.fileno(), 4096):
+                    pass  # a close with unread bytes would reset, and the alert be lost
 
     transport = Transport(clock=FakeClock(), deadline=2 * DEADLINE, ca_file=ca_file)
     with socket.create_server(("127.0.0.1", 0)) as listener:
