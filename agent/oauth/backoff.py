@@ -16,7 +16,9 @@ RETRY_AFTER_SPREAD: Final = 10.0  # s, at least; half of Retry-After where that 
 
 def backoff(failures: int, retry_after: float | None = None) -> Wait:
     """The wait after that many failures in a row (1 and up)."""
-    if retry_after is not None:
-        spread = max(RETRY_AFTER_SPREAD, retry_after / 2)
-        return Wait(at_least=retry_after, at_most=retry_after + spread)
-    return Wait(at_least=SHORTEST, at_most=min(FIRST * 2.0 ** min(failures - 1, 10), LONGEST))
+    ceiling = min(FIRST * 2.0 ** min(failures - 1, 10), LONGEST)
+    if retry_after is None:
+        return Wait(at_least=SHORTEST, at_most=ceiling)
+    floor = max(retry_after, SHORTEST)
+    spread = max(RETRY_AFTER_SPREAD, floor / 2)
+    return Wait(at_least=floor, at_most=max(floor + spread, ceiling))

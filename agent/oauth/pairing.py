@@ -142,7 +142,7 @@ def step(state: State, event: Event, now: float, rules: Rules) -> Next:
             return _resting(state, event, rules)
         case Paused():
             return _paused(state, event, rules)
-        case Paired():
+        case _:
             raise _impossible(state, event)
 
 
@@ -248,16 +248,18 @@ def _until(state: AwaitingUser, now: float) -> Wait:
 
 
 def _slower(state: AwaitingUser, event: SlowDown, now: float) -> Next:
-    if event.retry_after is not None:
-        return _poll_later(state, max(state.interval, event.retry_after), now)
+    """The step is for all later polls, a Retry-After beside it for the next one only."""
     interval = max(state.interval + SLOW_DOWN_STEP, event.interval or 0.0)
-    return _poll_later(replace(state, interval=interval, failures=0), interval, now)
+    slower = replace(state, interval=interval, failures=0)
+    return _poll_later(slower, max(interval, event.retry_after or 0.0), now)
 
 
 def _after_trouble(state: AwaitingUser, event: TransportFailed | Unreadable, now: float) -> Next:
-    """RFC 8628 section 3.5 recommends doubling; the code is kept to the end of its life."""
+    """RFC 8628 section 3.5 recommends doubling; the code is kept to the end of its life, and a
+    pause never skips the last poll: somebody may have approved during the outage."""
     failures = state.failures + 1
-    doubled = min(state.interval * 2.0 ** min(failures, 10), LONGEST_POLL_PAUSE)
+    room = (state.expires_at - LAST_POLL - now) / POLL_MARGIN[1]
+    doubled = min(state.interval * 2.0 ** min(failures, 10), LONGEST_POLL_PAUSE, room)
     retry_after = event.retry_after if isinstance(event, TransportFailed) else None
     pause = max(state.interval, doubled, retry_after or 0.0)
     return _poll_later(replace(state, failures=failures), pause, now)

@@ -40,6 +40,7 @@ from agent.oauth.events import (
 from agent.oauth.lifetime import due, longest_min_ttl
 
 DEMAND_PAUSE: Final = 10.0  # s between renewals that clients can force
+SHORTEST_PAUSE: Final = 5.0  # s from one token to the next, however short a life the server grants
 REFUSED_PAUSE: Final = 900.0  # s; only an operator changes a configuration
 UNREADABLE_LIMIT: Final = 3  # refusals without a readable reason, then pair again
 
@@ -125,7 +126,7 @@ def start(
         unsaved=unsaved,
     )
     if token is not None:
-        serving = _due_late(serving, token)
+        serving = _due_late(serving, token, now)
     if unsaved is not None:
         serving = _due_within(serving, backoff(1), now)
     return serving, _until(serving, now)
@@ -133,11 +134,7 @@ def start(
 
 def served(state: State) -> AccessToken | None:
     """The token to hand out in this state. It may be over: ask its `life_left`."""
-    match state:
-        case Serving() | Lost():
-            return state.token
-        case Renewing() | Saving():
-            return state.before.token
+    return state.token if isinstance(state, Serving | Lost) else state.before.token
 
 
 def step(state: State, event: Event, now: float) -> Next:
@@ -152,7 +149,7 @@ def step(state: State, event: Event, now: float) -> Next:
             return _renewing(state, event, now)
         case Saving():
             return _saving(state, event, now)
-        case Lost():
+        case _:
             raise _impossible(state, event)
 
 
@@ -205,7 +202,7 @@ def _saving(state: Saving, event: Event, now: float) -> Next:
         case TokenSaved():
             saved = replace(state.then, unsaved=None, failures=0)
             if saved.token is not None:
-                saved = _due_late(saved, saved.token)
+                saved = _due_late(saved, saved.token, now)
             return saved, _until(saved, now)
         case SaveFailed(reason=reason):
             failures = state.then.failures + 1
@@ -238,7 +235,7 @@ def _renewed(state: Renewing, event: TokenResponse, now: float) -> Next:
     )
     if grant is not None and (grant != state.before.grant or serving.unsaved is not None):
         return Saving(before=state.before, then=serving), SaveToken(grant=grant)
-    serving = _due_late(serving, token)
+    serving = _due_late(serving, token, now)
     return serving, _until(serving, now)
 
 
@@ -287,8 +284,9 @@ def _failed(
     return failed, _until(failed, now)
 
 
-def _due_late(state: Serving, token: AccessToken) -> Serving:
-    due_from, due_until = due(token)
+def _due_late(state: Serving, token: AccessToken, now: float) -> Serving:
+    """Late in the token's life; a token over on arrival must not make a hot loop."""
+    due_from, due_until = (max(at, now + SHORTEST_PAUSE) for at in due(token))
     return replace(state, due_from=due_from, due_until=due_until)
 
 
