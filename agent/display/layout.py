@@ -108,13 +108,17 @@ def _ascii(parts: SplitResult) -> str:
 
 
 def address_pages(shown: str, columns: int) -> tuple[str, ...]:
-    """The address on one row, or on several pages marked `1/2 `, split after `/`, `.` or `-`."""
+    """The address on as many rows as it needs, split after `/`, `.` or `-`."""
+    return tuple(_packed(shown, columns))
+
+
+def marked_pages(shown: str, columns: int) -> tuple[str, ...]:
+    """The same, each page of several marked `1/2 `; the marks need room of their own."""
     if len(shown) <= columns:
         return (shown,)
     digits = 1
     while True:
-        room = columns - len("/ ") - 2 * digits
-        pages = _packed(shown, room)
+        pages = _packed(shown, columns - len("/ ") - 2 * digits)
         if len(pages) < 10**digits:
             return tuple(f"{n}/{len(pages)} {page}" for n, page in enumerate(pages, start=1))
         digits += 1

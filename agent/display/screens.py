@@ -20,6 +20,7 @@ from agent.display.layout import (
     address_pages,
     apart,
     frame,
+    marked_pages,
     wrapped,
 )
 from agent.situation import (
@@ -38,7 +39,7 @@ from agent.situation import (
 PAGE: Final = 4.0  # s a page of an address or of somebody's words stays
 _SINGLE_PAGE: Final = 8.0  # s for an address that needs one page only
 _HINT: Final = 3.0  # s for advice between the pages
-_CODE_ALONE: Final = 6.0  # s for the code on a display of one row
+_ALONE: Final = 6.0  # s for the code on a display of one row
 _NEW_CODE: Final = 2.0  # s to say that the code has changed
 _MOST_LINES: Final = 12  # of the server's words; enough for two sentences, and an end
 _MOST_MINUTES: Final = 999
@@ -86,7 +87,7 @@ def screen(situation: Situation, *, paper: Paper, now: float) -> Animation | Non
             words = _words(paper, situation.description)
             error = wrapped(paper.as_shown(situation.error), paper.geometry.columns)
             headline = f"refused.{situation.fault.value}"
-            return _notice(paper, headline, [*words, *error[:1], paper.say("call_support")])
+            return _notice(paper, headline, [*words, *error[:2], paper.say("call_support")])
         case Paused():
             return _notice(paper, "paused", [paper.say("restart")])
         case Paired():
@@ -123,24 +124,25 @@ def _pairing(pairing: Pairing, paper: Paper, now: float) -> Animation:
 
 
 def _pairing_on_one_row(pairing: Pairing, paper: Paper, minutes: int) -> Animation:
-    code = frame(paper.geometry, [_code_row(pairing, paper, minutes)], _CODE_ALONE)
+    code = frame(paper.geometry, [_code_row(pairing, paper, _countdown(paper, minutes))], _ALONE)
     frames: list[Frame] = []
-    for page, seconds in _pages(pairing, paper, minutes):
-        frames += [code, frame(paper.geometry, [page], seconds)]
+    for page in _pages(pairing, paper, minutes):
+        frames += [code, frame(paper.geometry, [page.text], page.seconds)]
     intro = frame(paper.geometry, [paper.say("new_code")], _NEW_CODE)
     return Animation(frames=tuple(frames), intro=(intro,) if pairing.renewed else ())
 
 
 def _pairing_on_two_rows(pairing: Pairing, paper: Paper, minutes: int) -> Animation:
-    code = _code_row(pairing, paper, minutes)
-    intro = frame(paper.geometry, [paper.say("new_code"), code], _NEW_CODE)
-    return Animation(
-        frames=tuple(
-            frame(paper.geometry, [page, code], seconds)
-            for page, seconds in _pages(pairing, paper, minutes)
-        ),
-        intro=(intro,) if pairing.renewed else (),
+    left = _countdown(paper, minutes)
+    frames = tuple(
+        frame(
+            paper.geometry, [page.text, _code_row(pairing, paper, page.mark or left)], page.seconds
+        )
+        for page in _pages(pairing, paper, minutes)
     )
+    first = [paper.say("new_code"), _code_row(pairing, paper, left)]
+    intro = frame(paper.geometry, first, _NEW_CODE)
+    return Animation(frames=frames, intro=(intro,) if pairing.renewed else ())
 
 
 def _pairing_on_four_rows(pairing: Pairing, paper: Paper, minutes: int) -> Animation:
@@ -148,50 +150,72 @@ def _pairing_on_four_rows(pairing: Pairing, paper: Paper, minutes: int) -> Anima
     code = apart(paper.say("code"), pairing.user_code, columns) or pairing.user_code
     valid = paper.say("valid", minutes=minutes)
     last = apart(_terminal(pairing, paper, columns - len(valid) - 1), valid, columns) or valid
-    pages = _address_pages(pairing, paper)
+    pages = _address(pairing, paper)
     titles = [paper.say("pair"), paper.say("open_on"), *_look_alikes(pairing, paper)]
     shown = max(len(pages), len(titles))
     frames = tuple(
-        frame(paper.geometry, [titles[n % len(titles)], pages[n % len(pages)], code, last], PAGE)
+        frame(
+            paper.geometry, [titles[n % len(titles)], pages[n % len(pages)].text, code, last], PAGE
+        )
         for n in range(math.lcm(len(pages), len(titles)) if shown > 1 else 1)
     )
-    intro = frame(paper.geometry, [paper.say("new_code"), pages[0], code, last], _NEW_CODE)
+    intro = frame(paper.geometry, [paper.say("new_code"), pages[0].text, code, last], _NEW_CODE)
     return Animation(frames=frames, intro=(intro,) if pairing.renewed else ())
 
 
-def _code_row(pairing: Pairing, paper: Paper, minutes: int) -> str:
-    """Label and countdown as far as there is room; the code always, and always whole."""
-    left = paper.say("minutes_left", minutes=minutes)
+def _countdown(paper: Paper, minutes: int) -> str:
+    return paper.say("minutes_left", minutes=minutes)
+
+
+def _code_row(pairing: Pairing, paper: Paper, right: str) -> str:
+    """Label and countdown as far as there is room; the code always, whole, in the same cells."""
     labelled = f"{paper.say('code')}  {pairing.user_code}"
     columns = paper.geometry.columns
-    return (
-        apart(labelled, left, columns)
-        or apart(pairing.user_code, left, columns)
-        or pairing.user_code
-    )
+    if apart(labelled, _countdown(paper, _MOST_MINUTES), columns):
+        return apart(labelled, right, columns) or labelled
+    return apart(pairing.user_code, right, columns) or pairing.user_code
 
 
-def _pages(pairing: Pairing, paper: Paper, minutes: int) -> Iterator[tuple[str, float]]:
-    """What takes turns on the row above the code, and for how long."""
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What takes its turn on the row above the code; `mark` stands beside the code."""
+
+    text: str
+    seconds: float
+    mark: str = ""
+
+
+def _pages(pairing: Pairing, paper: Paper, minutes: int) -> Iterator[_Page]:
     columns = paper.geometry.columns
-    yield paper.say("open_on"), _HINT
-    pages = _address_pages(pairing, paper)
-    for page in pages:
-        yield page, PAGE if len(pages) > 1 else _SINGLE_PAGE
+    yield _Page(paper.say("open_on"), _HINT)
+    pages = _address(pairing, paper)
+    yield from pages
     for hint in _look_alikes(pairing, paper):
-        yield hint, _HINT
+        yield _Page(hint, _HINT)
     label = paper.say("terminal")
     tail = _terminal(pairing, paper, columns - len(label) - 1)
-    yield apart(label, tail, columns) or label, _HINT
-    if _code_row(pairing, paper, minutes) == pairing.user_code:
-        yield paper.say("valid", minutes=minutes), _HINT
+    yield _Page(apart(label, tail, columns) or label, _HINT)
+    left = _countdown(paper, minutes)
+    if pages[0].mark or not _code_row(pairing, paper, left).endswith(left):
+        yield _Page(paper.say("valid", minutes=minutes), _HINT)
 
 
-def _address_pages(pairing: Pairing, paper: Paper) -> tuple[str, ...]:
+def _address(pairing: Pairing, paper: Paper) -> tuple[_Page, ...]:
+    """Page marks stand before the text, or beside the code where that saves pages."""
+    columns = paper.geometry.columns
     shown = address(pairing.verification_uri)
     if not shown:
-        return (paper.say("no_address"),)
-    return address_pages(shown, paper.geometry.columns)
+        return (_Page(paper.say("no_address"), _SINGLE_PAGE),)
+    marked = marked_pages(shown, columns)
+    if len(marked) == 1:
+        return (_Page(shown, _SINGLE_PAGE),)
+    plain = address_pages(shown, columns)
+    longest = f"{len(plain)}/{len(plain)}"
+    beside = len(pairing.user_code) + 1 + len(longest) <= columns
+    if paper.geometry.rows in (2, 3) and beside and len(plain) < len(marked):
+        marks = (f"{n}/{len(plain)}" for n in range(1, len(plain) + 1))
+        return tuple(_Page(page, PAGE, mark) for page, mark in zip(plain, marks, strict=True))
+    return tuple(_Page(page, PAGE) for page in marked)
 
 
 def _look_alikes(pairing: Pairing, paper: Paper) -> list[str]:

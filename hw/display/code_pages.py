@@ -10,9 +10,9 @@ from collections.abc import Iterator
 CHARACTER_SETS = frozenset(
     {"ascii"}
     | {f"cp{page}" for page in (437, 737, 775, 850, 852, 855, 857, 858, 860, 861, 862, 863)}
-    | {f"cp{page}" for page in (864, 865, 866, 869, 1250, 1251, 1252, 1253, 1254, 1257, 1258)}
+    | {f"cp{page}" for page in (865, 866, 869, 1250, 1251, 1252, 1253, 1254, 1257, 1258)}
 )
-"""Python codecs with one byte a character whose lower half is ASCII, as displays have them."""
+"""Python codecs with one byte a character whose lower half is ASCII (cp864's is not)."""
 
 _SPELLED = {
     "ä": "ae",
@@ -89,7 +89,7 @@ def _candidates(char: str, shouted: bool) -> Iterator[str]:
     if (lower := char.lower()) in _SPELLED:
         yield _SPELLED[lower].upper() if shouted else _SPELLED[lower].capitalize()
     parts = unicodedata.normalize("NFKD", char)
-    yield "".join(part for part in parts if not unicodedata.combining(part))
+    yield "".join(part for part in parts if not unicodedata.combining(part)).replace("⁄", "/")
 
 
 def _shouted(text: str, place: int) -> bool:

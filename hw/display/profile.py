@@ -29,8 +29,9 @@ _OPERANDS: Final[dict[str, frozenset[str]]] = {
 }
 BEGIN: Final = (
     "recover",
+    "target",  # before, because a display that is not selected ignores the rest
     "initialise",
-    "target",
+    "target",  # and after, because that may have been forgotten
     "overwrite",
     "international",
     "code_page",

@@ -24,6 +24,8 @@ def decoder(glass: Glass) -> Decoder:
         byte = yield
         if byte == 0x1B:
             yield from _escape(glass, (yield))
+        elif not glass.selected:
+            continue  # the bytes are for the printer
         elif byte == 0x1F:
             yield from _unit_separator(glass, (yield))
         elif byte >= 0x20 and byte != 0x7F:
@@ -49,7 +51,11 @@ def _control(glass: Glass, byte: int) -> None:
 
 
 def _escape(glass: Glass, command: int) -> Decoder:
-    if command == 0x40:
+    if command == 0x3D:
+        glass.selected = bool((yield) & 2)
+    elif not glass.selected:
+        return
+    elif command == 0x40:
         glass.power_on()
     elif command in _MODES:
         glass.mode = _MODES[command]
@@ -60,7 +66,7 @@ def _escape(glass: Glass, command: int) -> Decoder:
         _arrow(glass, (yield))
     elif command == 0x51:
         yield from _string(glass, (yield))
-    elif command in (0x5F, 0x2A, 0x66, 0x63, 0x3D):
+    elif command in (0x5F, 0x2A, 0x66, 0x63):
         _set(glass, command, (yield))
     elif command == 0x57:
         window = yield from take(4)
@@ -103,8 +109,6 @@ def _set(glass: Glass, command: int, value: int) -> None:
         glass.brightness = value
     elif command == 0x66 and chr(value) in _INTERNATIONAL:
         glass.international = _INTERNATIONAL[chr(value)]
-    elif command == 0x3D:
-        glass.selected = bool(value & 2)
     else:
         glass.error(f"1B{command:02X} {value:02X}: unknown value")
 
