@@ -216,14 +216,12 @@ _GRANTS: Final[Mapping[Dialect, Mapping[str, Grant]]] = {
 
 
 def _reply(answer: Tokens | Code | Refusal, options: Options, page: str) -> Reply:
-    match answer:
-        case Refusal():
-            body = {"error": answer.error, "error_description": answer.description}
-            return Reply(status=answer.status_in(options.dialect), body=body)
-        case Code():
-            return Reply(status=200, body=_codes(answer, options, page))
-        case Tokens():
-            return Reply(status=200, body=_tokens(answer, options))
+    if isinstance(answer, Refusal):
+        body = {"error": answer.error, "error_description": answer.description}
+        return Reply(status=answer.status_in(options.dialect), body=body)
+    if isinstance(answer, Code):
+        return Reply(status=200, body=_codes(answer, options, page))
+    return Reply(status=200, body=_tokens(answer, options))
 
 
 def _codes(code: Code, options: Options, page: str) -> Mapping[str, object]:

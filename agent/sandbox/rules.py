@@ -19,7 +19,6 @@ from agent.sandbox.world import (
     Session,
     Spent,
     Tokens,
-    Waiting,
     World,
 )
 
@@ -87,7 +86,7 @@ def poll(
         case Approved(merchant=merchant):
             world = _with_code(world, replace(code, polled_at=now, verdict=Spent()))
             return _open(world, options, subject=code.uuid, merchant=merchant, now=now, draw=draw)
-        case Waiting():
+        case _:
             return world, refusals.AUTHORIZATION_PENDING
 
 
