@@ -207,12 +207,19 @@ class FlashStore:
             self._medium.anchor()
             self._anchored = True
         current = newest(slots)
-        if current is None:
+        if current is not None and current.grant == grant:
+            return
+        if _unreadable(slots) and not self._medium.is_partition():
+            # The slot that cannot be read may be the newest, so it is no victim; and a new file
+            # lies on other blocks.
+            self._create(grant)
+        elif current is not None:
+            self._overwrite(victim(slots), grant, current.store_id)
+        else:
+            self._require_readable(slots)
             store_id = self._random(16)
             for slot in range(SLOTS):
                 self._overwrite(slot, grant, store_id)
-        elif current.grant != grant:
-            self._overwrite(victim(slots), grant, current.store_id)
 
     def _create(self, grant: Grant) -> None:
         store_id = self._random(16)
@@ -271,10 +278,14 @@ class FlashStore:
             return error
         return None
 
+    def _require_readable(self, slots: tuple[Slot, ...]) -> None:
+        """What cannot be read may be the grant: it is neither set aside nor overwritten."""
+        if _unreadable(slots):
+            raise StoreError(f"{self._path}: no slot can be read: the medium failed; replace it")
+
     def _report_loss(self, slots: tuple[Slot, ...]) -> None:
         """Say once why there is no grant, unless there never was one. Raises StoreError."""
-        if any(_finding(slot) is Finding.UNREADABLE for slot in slots):
-            raise StoreError(f"{self._path}: no slot can be read: the medium failed; replace it")
+        self._require_readable(slots)
         fresh = _all_blank(slots) and not self._signature  # no file, or a new partition
         if fresh or self._complained:
             return
@@ -303,6 +314,10 @@ def enrolled(path: str, *, disk: Disk | None = None) -> bool:
 
 def _finding(slot: Slot) -> Finding | None:
     return slot.finding if isinstance(slot, Spoiled) else None
+
+
+def _unreadable(slots: tuple[Slot, ...]) -> bool:
+    return any(_finding(slot) is Finding.UNREADABLE for slot in slots)
 
 
 def _all_blank(slots: tuple[Slot, ...]) -> bool:

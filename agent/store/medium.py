@@ -151,7 +151,14 @@ class Medium:
     def _read(self, fd: int, slot: int) -> bytes:
         with mmap.mmap(-1, SLOT_SIZE) as buffer:
             count = self._disk.pread(fd, buffer, slot * STRIDE)
+            if count < SLOT_SIZE and count < self._size(fd) - slot * STRIDE:
+                raise OSError(errno.EIO, f"short read: {count} of {SLOT_SIZE} bytes")
             return buffer[:count]
+
+    def _size(self, fd: int) -> int:
+        """Bytes there are to read: a partition's node does not tell, and is never too small."""
+        found = self._disk.fstat(fd)
+        return SLOTS * STRIDE if stat.S_ISBLK(found.st_mode) else found.st_size
 
     def _write(self, fd: int, slot: int, raw: bytes) -> None:
         self._pwrite(fd, slot, raw)
