@@ -70,10 +70,10 @@ class Reading:
 
     def _refuse_unknown(self, key: str) -> None:
         plain = re.sub(r"\[\d+\]", "[]", key)
-        if plain not in _KEYS:
-            near = difflib.get_close_matches(plain, _KEYS, n=1)
-            hint = f"did you mean {near[0]}?" if near else "see docs/configuration.md"
-            self.problem(key, f"is not a setting; {hint}")
+        if plain in _TABLES:
+            self.problem(key, f"is a table; write [{key}] and its settings below")
+        elif plain not in _KEYS:
+            self.problem(key, f"is not a setting; {_meant(plain)}")
 
     def _refuse_unknown_table(self, name: str) -> None:
         plain = re.sub(r"\[\d+\]", "", name)
@@ -81,6 +81,17 @@ class Reading:
             near = difflib.get_close_matches(plain, _TABLES, n=1)
             hint = f"did you mean [{near[0]}]?" if near else "see docs/configuration.md"
             self.problems.append(f"{self.merged.tables[name]}: [{name}] is not a table; {hint}")
+
+
+def _meant(key: str) -> str:
+    """The nearest setting of the same table, or one much alike of another."""
+    table, _, name = key.rpartition(".")
+    names = {
+        known.rpartition(".")[2]: known for known in _KEYS if known.rpartition(".")[0] == table
+    }
+    near = [names[match] for match in difflib.get_close_matches(name, names, n=1)]
+    near += difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.8)
+    return f"did you mean {near[0]}?" if near else "see docs/configuration.md"
 
 
 def _as_toml(value: object) -> str:
