@@ -44,19 +44,17 @@ def at_once(desk: TokenDesk, operation: Immediate) -> Response:
 
 
 async def in_time(
-    desk: TokenDesk,
-    operation: Awaited,
-    peer: Peer,
-    audit: Audit,
+    desk: TokenDesk, operation: Awaited, handed_out: Callable[[str, float], None]
 ) -> Response:
-    """The answer to an operation that may wait for the network or the medium."""
+    """The answer to an operation that may wait for the network or the medium. `handed_out` is
+    told fingerprint and life left of a token that is in the answer."""
     match operation:
         case GetToken():
             answer = await desk.token(min_ttl=operation.min_ttl)
-            return _handed_out(desk, answer, peer, audit, operation.known)
+            return _token(desk, answer, handed_out, operation.known)
         case ReportRejected():
             answer = await desk.rejected(operation.fingerprint)
-            return _handed_out(desk, answer, peer, audit, frozenset())
+            return _token(desk, answer, handed_out)
         case DeleteGrant():
             try:
                 await desk.unpair()
@@ -65,15 +63,14 @@ async def in_time(
             return status_answer(desk.status())
 
 
-def _handed_out(
+def _token(
     desk: TokenDesk,
     answer: Handout | Unavailable,
-    peer: Peer,
-    audit: Audit,
-    known: frozenset[str],
+    handed_out: Callable[[str, float], None],
+    known: frozenset[str] = frozenset(),
 ) -> Response:
     now = desk.now()
     response = token_answer(answer, now, known)
     if response.status == 200 and isinstance(answer, Handout):
-        audit(peer, answer.token.value.fingerprint(), answer.token.life_left(now))
+        handed_out(answer.token.value.fingerprint(), answer.token.life_left(now))
     return response

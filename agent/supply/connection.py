@@ -136,7 +136,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _advance(self, begun: bool) -> None:
         """Answer what is complete. `begun`: the clock of the request at hand runs already."""
-        while not (self._closing or self._held_up):
+        while not (self._closing or self._held_up or self._transport.is_closing()):
             request = self._refusal or self._reader.next()
             if request is None:
                 self._wait(begun)
@@ -185,7 +185,7 @@ class Connection(asyncio.BufferedProtocol):
 
     async def _answer(self, operation: Awaited, request: Request) -> None:
         try:
-            response = await in_time(self._house.desk, operation, self._peer, self._house.audit)
+            response = await in_time(self._house.desk, operation, self._handed_out)
         except Exception as exc:  # the desk's bug must not end the server
             response = self._mistake(exc)
         except asyncio.CancelledError:
@@ -218,6 +218,12 @@ class Connection(asyncio.BufferedProtocol):
         self._closing = True
         self._transport.close()
         self._expect(self._house.limits.request)
+
+    def _handed_out(self, fingerprint: str, life_left: float) -> None:
+        """Audit once the answer is on its way: the record must not cost the client time, and its
+        failure not the token."""
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self._house.audit, self._peer, fingerprint, life_left)
 
     def _mistake(self, exc: Exception) -> Response:
         asyncio.get_running_loop().call_exception_handler(

@@ -103,6 +103,8 @@ class Reader:
         event = parser.next_event()
         if not isinstance(event, h11.Request) or parser.trailing_data[0]:
             return problem(BAD_REQUEST, "not HTTP/1.1: lines end in CR LF")
+        if event.http_version not in (b"1.0", b"1.1"):
+            return problem(BAD_REQUEST, "the socket speaks HTTP/1.1")
         if isinstance(parser.next_event(), h11.EndOfMessage):
             request = _request(event, b"", parser)
             self._heads.remember(head, request)

@@ -2,9 +2,9 @@
 line against starting Python.
 
 Server and floor each run in a process of their own, as the agent does; the client is the same
-few lines of blocking sockets for both and sends and receives as many bytes. Batches of each alternate,
-so that what else the machine does meets both; within a batch the server stays warm, as under a
-program that polls. Medians of all calls.
+few lines of blocking sockets for both and sends and receives as many bytes. Batches of each
+alternate, so that what else the machine does meets both; within a batch the server stays warm, as
+under a program that polls. Medians of all calls.
 """
 
 import asyncio
