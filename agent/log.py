@@ -46,14 +46,23 @@ def configure(level: str, stream: TextIO | None = None) -> None:
 
     Libraries speak from `warning` on whatever the level: below that they print headers.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
-    in_journal = "JOURNAL_STREAM" in os.environ
-    handler.setFormatter(JournalFormatter() if in_journal else TerminalFormatter())
+    target = stream or sys.stderr
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(JournalFormatter() if _is_journal(target) else TerminalFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     for name in _OURS:
         logging.getLogger(name).setLevel(level.upper())
+
+
+def _is_journal(stream: TextIO) -> bool:
+    """systemd.exec(5): the variable is inherited, also by what redirects its output elsewhere."""
+    try:
+        status = os.fstat(stream.fileno())
+    except OSError:  # io.UnsupportedOperation is one: there is no descriptor
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
 class TerminalFormatter(logging.Formatter):
