@@ -22,6 +22,7 @@ OFFENCES = {
     "pure": ("agent/oauth/pairing.py", "import time"),
     "httpx": ("agent/keeper.py", "import httpx"),
     "serial": ("hw/machine.py", "import serial"),
+    "emulator": ("hw/display/emulator/glass.py", "import hw.display.code_pages"),
     "rooms": ("agent/store/flash.py", "import agent.supply.contract"),
 }
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy import ROOT
-from tests.deploy.conftest import make
+from tests.deploy import ROOT, make
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 

@@ -2,8 +2,7 @@
 
 import re
 
-from tests.deploy import ROOT
-from tests.deploy.conftest import make
+from tests.deploy import ROOT, make
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 

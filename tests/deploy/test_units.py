@@ -142,4 +142,4 @@ def test_users_and_folders_are_declared(tmp_path: Path) -> None:
     assert {"pos-agent", "pos-agent-clients", "pos-display"} <= set(groups)
     service = unit("pos-agent.service")["Service"]
     assert service["User"] == ["pos-agent"]
-    assert service["SupplementaryGroups"] == ["pos-display"]
+    assert service["SupplementaryGroups"] == ["pos-display pos-agent-clients"]

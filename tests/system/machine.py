@@ -4,19 +4,18 @@ No hardware is emulated: no udev, DMI, TPM or driver. Everything else of the uni
 notification, watchdog, socket activation, credentials, seccomp, capabilities, users.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
-from tests.deploy import ROOT
+from tests.deploy import ROOT, locked
 
 PACKAGES: Final = ("systemd-sysv", "udev", "python3")
 UNWANTED: Final = ("man", "doc", "locale", "i18n", "info")
@@ -52,13 +51,6 @@ def _debootstrap(tree: Path, release: str, sources: Path) -> None:
     command += [f"--include={','.join(PACKAGES)}", release, str(tree), str(sources)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 class Machine:
