@@ -1,8 +1,7 @@
 """The authorization server over HTTP: each ask is a request, each answer an event.
 
-Small troubles end here: a request that may be repeated is, a few times within seconds. Longer ones
-are the machines' business, and so is every poll, because polling faster after trouble is what
-RFC 8628 section 3.5 forbids.
+Small troubles end here (`agent.oauth.patience`). Longer ones are the machines' business, and so is
+every poll: RFC 8628 section 3.5 wants slower polling after trouble, not a quick second try.
 
 A lost answer is remembered until the server proves that it changed nothing. The unheard answer may
 have spent the device code, or brought the successor of a rotated refresh token; `invalid_grant`
@@ -12,10 +11,7 @@ then is our own success come back, and the readers are told.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
-
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result, wait_exponential
 
 from agent.clock import Clock
 from agent.errors import ConfigError, InvalidTransition, ServerViolation
@@ -30,6 +26,7 @@ from agent.oauth.events import (
     TransportFailed,
 )
 from agent.oauth.interface import ClientCredentials, CredentialSource
+from agent.oauth.patience import patiently
 from agent.oauth.transport import Transport
 from agent.oauth.wire import (
     Answer,
@@ -50,8 +47,6 @@ from agent.oauth.wire import (
 )
 from agent.secret import Secret
 
-TRIES: Final = 3  # of one request, before the machine hears of the trouble
-BUDGET: Final = 20.0  # s; no further try starts later than this
 OWNER_DEADLINE: Final = 3.0  # s; a name on a screen is not worth more
 CREDENTIALS_DEADLINE: Final = 15.0  # s; longer than any source of ours takes to give up
 METADATA_LIFE: Final = 86_400.0  # s; servers move about once a year
@@ -61,7 +56,6 @@ _REASON_MAX: Final = 200  # characters
 
 Grant = Literal["device", "client_credentials", "device_pin"]
 _T = TypeVar("_T")
-_E = TypeVar("_E", CodeEvent, RefreshEvent)
 
 
 class Discovery:
@@ -153,7 +147,7 @@ class Server:
                 return answer
             return read_code_answer(self._dialect, answer, self._clock.wall())
 
-        return await self._patiently(once)
+        return await patiently(once, clock=self._clock, rng=self._rng)
 
     async def poll_token(self, device_code: Secret) -> PollEvent:
         lost = self._lost_polls.has(device_code)
@@ -176,13 +170,13 @@ class Server:
             self._lost_refreshes.note(refresh_token, event)
             return event
 
-        return await self._patiently(once)
+        return await patiently(once, clock=self._clock, rng=self._rng)
 
     async def request_token(self) -> RefreshEvent:
         async def once() -> RefreshEvent:
             return self._read_refresh(await self._ask_without_person(), lost=False)
 
-        return await self._patiently(once)
+        return await patiently(once, clock=self._clock, rng=self._rng)
 
     async def owner_of(self, token: AccessToken) -> str | None:
         if self._owner_endpoint is None:
@@ -228,41 +222,6 @@ class Server:
             self._dialect, answer, self._clock.wall(), after_lost_answer=lost
         )
 
-    async def _patiently(self, once: Callable[[], Awaitable[_E]]) -> _E:
-        patience = _Patience(rng=self._rng, clock=self._clock, started=self._clock.now())
-        retrying = AsyncRetrying(
-            retry=retry_if_result(_passes_by_itself),
-            stop=patience.is_over,
-            wait=patience.pause,
-            sleep=self._clock.sleep,
-            retry_error_callback=_last_event,
-        )
-        event: _E = await retrying(once)
-        return event
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Patience:
-    """How long one request is repeated: full jitter, Retry-After honoured, little time in all."""
-
-    rng: random.Random
-    clock: Clock
-    started: float
-
-    def pause(self, state: RetryCallState) -> float:
-        most = wait_exponential(multiplier=1.0, max=8.0)(state)
-        return (_last_event(state).retry_after or 0.0) + self.rng.uniform(0.0, most)
-
-    def is_over(self, state: RetryCallState) -> bool:
-        event = _last_event(state)
-        left = BUDGET - (self.clock.now() - self.started)
-        if state.attempt_number >= TRIES or (event.retry_after or 0.0) > max(left, 0.0):
-            return True
-        # A lost answer is asked for once more however long it took: the server may have rotated
-        # the refresh token, and the sooner it sees the old one again, the likelier it is lenient.
-        asks_once_more = event.answer_lost and state.attempt_number == 1
-        return left <= 0.0 and not asks_once_more
-
 
 class _LostAnswers:
     """The secret whose use may have gone unheard, by its fingerprint. One is enough: a terminal
@@ -281,17 +240,6 @@ class _LostAnswers:
         elif isinstance(event, TokenResponse | AuthorizationPending):
             # The secret still works, so the unheard answer had not spent it.
             self._fingerprint = None
-
-
-def _passes_by_itself(event: object) -> bool:
-    """Not `tls`, `clock` or `credentials`: nothing about those changes within seconds."""
-    return isinstance(event, TransportFailed) and event.kind in ("network", "name", "server")
-
-
-def _last_event(state: RetryCallState) -> TransportFailed:
-    assert state.outcome is not None  # noqa: S101  # tenacity asks only after a try
-    event: TransportFailed = state.outcome.result()
-    return event
 
 
 async def _obtain(source: Callable[[], Awaitable[_T]]) -> _T | TransportFailed:

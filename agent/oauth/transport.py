@@ -15,7 +15,6 @@ guessed from the type of the error: httpcore reports when the request begins to 
 """
 
 import asyncio
-import os
 import socket
 import ssl
 import time
@@ -30,6 +29,7 @@ from agent.clock import Clock
 from agent.errors import ConfigError
 from agent.oauth import fields
 from agent.oauth.events import TransportFailed, Trouble
+from agent.oauth.tls import client_context
 from agent.oauth.wire import Answer, Request
 from agent.secret import Secret
 
@@ -78,8 +78,8 @@ class Transport:
         self._clock = clock
         self._deadline = deadline
         self._body_limit = body_limit
-        wire = httpx.AsyncHTTPTransport(
-            verify=_tls(ca_file, client_certificate, client_key),
+        connections = httpx.AsyncHTTPTransport(
+            verify=client_context(ca_file, client_certificate, client_key),
             http2=False,
             trust_env=False,
             limits=httpx.Limits(
@@ -88,7 +88,7 @@ class Transport:
             proxy=_proxy(proxy),
         )
         self._client = httpx.AsyncClient(
-            transport=wire,
+            transport=connections,
             trust_env=False,
             follow_redirects=False,
             # httpcore closes a socket it gives up on itself, but not one whose handshake is
@@ -274,33 +274,3 @@ def _proxy(url: str | None) -> httpx.Proxy | None:
         # No cause and no quote: the URL may hold a password.
         raise ConfigError("server.proxy is not a URL like http://proxy.example:3128")
     return proxy
-
-
-def _tls(ca_file: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
-    try:
-        context = _trusting(ca_file)
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigError(
-            f"server.ca_file {ca_file}: no readable PEM certificates in it"
-        ) from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.keylog_filename = None  # type: ignore[assignment]  # SSLKEYLOGFILE would name one
-    if certificate is not None:
-        try:
-            context.load_cert_chain(certificate, key, password="")
-        except OSError as error:
-            raise ConfigError(
-                f"server.client_certificate {certificate}: not readable, or it does not match"
-                " its key"
-            ) from error
-    return context
-
-
-def _trusting(ca_file: str | None) -> ssl.SSLContext:
-    """The system's CAs are named by the paths built into OpenSSL, because those that Python would
-    use can be replaced through SSL_CERT_FILE and SSL_CERT_DIR."""
-    if ca_file is not None:
-        return ssl.create_default_context(cafile=ca_file)
-    system = ssl.get_default_verify_paths()
-    file = system.openssl_cafile if os.path.isfile(system.openssl_cafile) else None
-    return ssl.create_default_context(cafile=file, capath=system.openssl_capath)

@@ -31,8 +31,9 @@ from agent.oauth.events import (
     TransportFailed,
     Unreadable,
 )
-from agent.oauth.exchange import BUDGET, TRIES, Server
+from agent.oauth.exchange import Server
 from agent.oauth.interface import AuthorizationServer, ClientCredentials
+from agent.oauth.patience import BUDGET, TRIES
 from agent.oauth.transport import Transport
 from agent.oauth.wire import RFC8628, SECUCARD, Endpoints
 from agent.secret import Secret
@@ -425,6 +426,7 @@ RUBBISH = {
     "half": hostile.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n" + hostile.TOKEN[:40]),
     "reset": hostile.reset,
     "status 999": hostile.answer(999, b"{}"),
+    "switching protocols": hostile.raw(b"HTTP/1.1 101 Switching Protocols\r\n\r\n"),
     "status 204": hostile.raw(b"HTTP/1.1 204 No Content\r\n\r\n"),
 }
 
