@@ -26,7 +26,6 @@ def play(stage: Stage) -> int:
     try:
         summary = _story(stage)
     except (Missed, OSError) as missed:
-        stage.window.show(stage.terminal.cells())
         print(f"\nThe demo failed: {missed}\n\nThe display at that moment:")
         print("\n".join(frame(stage.terminal.cells())))
         print("The last of the log:", *stage.window.last_words(), sep="\n  ")
@@ -40,9 +39,9 @@ def _story(stage: Stage) -> list[str]:
     stage.daemon.start()
     boot_to_code = _pair(stage)
     approved_to_paired = _approve(stage)
-    _expect(stage, lambda: _blank(stage), 20, "the display to be given back, blank, after pairing")
-    _pay(stage)
     renewals = stage.daemon.count("token.renewed")
+    _pay(stage)
+    _expect(stage, lambda: _blank(stage), 20, "the display to be given back, blank, after pairing")
     _expect(
         stage,
         lambda: stage.daemon.count("token.renewed") > renewals,
@@ -51,12 +50,13 @@ def _story(stage: Stage) -> list[str]:
     )
     _pay(stage)
     restart_to_paid = _restart(stage)
+    _stop(stage)
     return [
         f"boot to code on the display     {boot_to_code:6.1f} s",
         f"approval to paired              {approved_to_paired:6.1f} s (polls every"
         f" {OPTIONS.interval:.0f} s)",
         f"restart to paid, no pairing     {restart_to_paid:6.1f} s",
-        f"payments                        {3:4}",
+        f"payments                        {stage.payments_done:4}",
         f"renewals                        {stage.daemon.count('token.renewed'):4}",
         f"in all                          {time.monotonic() - began:6.1f} s",
     ]
@@ -71,17 +71,17 @@ def _pair(stage: Stage) -> float:
 def _approve(stage: Stage) -> float:
     code = _code(stage)
     if code is None:
-        raise Missed("the code left the display before it could be typed")
+        raise Missed("expected the code to stay on the display; it left before it could be typed")
     stage.window.say(f"Auto: reads {code} on the display, types it into the portal.")
     began = time.monotonic()
     merchant = Merchant(stage.sandbox.portal)
     if not merchant.approve(device=UUID, code=code, merchant=_MERCHANT):
-        raise Missed(f"the portal to list {UUID} and to accept the code {code}")
+        raise Missed(f"expected the portal to list {UUID} and to accept the code {code}")
     # One poll interval, the agent's upward jitter of it, and the owner's name to be fetched.
     deadline = 2 * OPTIONS.interval + 5
     _expect(
         stage,
-        lambda: _MERCHANT in " ".join(stage.terminal.cells()),
+        lambda: _MERCHANT in " ".join(stage.glass),
         deadline,
         f"the display to name {_MERCHANT!r} within {deadline:.0f} s of the approval",
     )
@@ -93,16 +93,14 @@ def _pay(stage: Stage) -> None:
     paid = stage.payments_done
     _expect(stage, lambda: not stage.paying, _PAID, "the payment to end")
     if stage.payments_done == paid:
-        raise Missed("the payment to go through")
+        raise Missed("expected the payment to go through")
 
 
 def _restart(stage: Stage) -> float:
     codes = stage.daemon.count(*_SHOWN)
     ready = stage.daemon.count("supply.ready")
     stage.window.say("Auto: restarts the daemon.")
-    status = stage.daemon.stop()
-    if status != 0:
-        raise Missed(f"the daemon to end with 0 after SIGTERM, not {status}")
+    _stop(stage)
     began = time.monotonic()
     stage.daemon.start()
     _expect(
@@ -113,8 +111,14 @@ def _restart(stage: Stage) -> float:
     )
     _pay(stage)
     if stage.daemon.count(*_SHOWN) != codes:
-        raise Missed("the restarted daemon to serve without pairing")
+        raise Missed("expected the restarted daemon to serve without pairing")
     return time.monotonic() - began
+
+
+def _stop(stage: Stage) -> None:
+    status = stage.daemon.stop()
+    if status != 0:
+        raise Missed(f"expected the daemon to end with 0 after SIGTERM, not {status}")
 
 
 def _expect(stage: Stage, seen: Callable[[], bool], deadline: float, what: str) -> None:
@@ -125,8 +129,8 @@ def _expect(stage: Stage, seen: Callable[[], bool], deadline: float, what: str) 
 
 
 def _code(stage: Stage) -> str | None:
-    return read_code(stage.terminal.cells())
+    return read_code(stage.glass)
 
 
 def _blank(stage: Stage) -> bool:
-    return not "".join(stage.terminal.cells()).strip()
+    return bool(stage.glass) and not "".join(stage.glass).strip()

@@ -19,9 +19,13 @@ from agent.errors import ConfigError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Everything `run` reads."""
     add = parser.add_argument
-    add("--auto", action="store_true", help="play the person's part too, then end with a summary")
+    add(
+        "--auto",
+        action="store_true",
+        help="play the person's part too, from a fresh start, and end with a summary",
+    )
     add("--fresh", action="store_true", help="forget the pairing of an earlier demo first")
-    add("--directory", default="build/demo", help="where its files are (%(default)s)")
+    add("--directory", help="where its files are (build/demo, or build/demo-auto)")
     add("--port", type=int, default=0, help="the sandbox's; 0: the same as last time, or any")
 
 
@@ -30,7 +34,9 @@ def run(given: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, _interrupt)  # so that the parts are taken down in order
     window = Window(sys.stdout)
     try:
-        workspace = Workspace(given.directory)
+        workspace = Workspace(
+            given.directory or ("build/demo-auto" if given.auto else "build/demo")
+        )
         if given.fresh or given.auto:
             workspace.forget()
         with Stage(workspace=workspace, port=given.port, window=window) as stage:

@@ -8,13 +8,16 @@ agent before every request.
 
 import argparse
 import sys
+import time
+from collections.abc import Callable
 
 import httpx
 
 from agent.supply.client import TokenAuth
-from agent.supply.errors import SupplyError
+from agent.supply.errors import SupplyError, TokenUnavailable
 
 _LONGEST_CALL = 60.0  # s; start/cashless answers when the cardholder is done
+_PATIENCE = 15.0  # s; an agent that has just started fetches its first token
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,21 +31,42 @@ def main(argv: list[str] | None = None) -> int:
     auth = TokenAuth(given.socket, min_ttl=given.min_ttl)
     try:
         with httpx.Client(auth=auth, timeout=_LONGEST_CALL, trust_env=False) as api:
-            print(pay(api, given.api, given.cents))
+            payment = patiently(lambda: create(api, given.api, given.cents))
+            print(f"{given.cents / 100:.2f} EUR: {pay(api, given.api, payment)}")
     except (httpx.HTTPError, SupplyError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def pay(api: httpx.Client, url: str, cents: int) -> str:
-    """Create a transaction, let the cardholder pay it, and say how it went."""
+def create(api: httpx.Client, url: str, cents: int) -> str:
+    """A transaction's id."""
     basket = {"basket_info": {"sum": cents, "currency": "EUR"}}
-    created = api.post(f"{url}/Smart/Transactions", json=basket)
-    created.raise_for_status()
-    started = api.post(f"{url}/Smart/Transactions/{created.json()['id']}/start/cashless")
-    started.raise_for_status()
-    return f"{cents / 100:.2f} EUR: {started.json()['status']}"
+    answer = api.post(f"{url}/Smart/Transactions", json=basket)
+    answer.raise_for_status()
+    return str(answer.json()["id"])
+
+
+def pay(api: httpx.Client, url: str, payment: str) -> str:
+    """Let the cardholder pay; how it went."""
+    answer = api.post(f"{url}/Smart/Transactions/{payment}/start/cashless")
+    answer.raise_for_status()
+    return str(answer.json()["status"])
+
+
+def patiently(call: Callable[[], str]) -> str:
+    """Call again when the agent says there is no token yet, as late as it asks for.
+
+    Only what does no harm when repeated: not the payment itself.
+    """
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return call()
+        except TokenUnavailable as unavailable:
+            if time.monotonic() + unavailable.retry_after > end:
+                raise
+            time.sleep(unavailable.retry_after)
 
 
 if __name__ == "__main__":

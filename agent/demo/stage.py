@@ -16,6 +16,7 @@ from agent.sandbox.world import Options
 from hw.display.emulator.terminal import EmulatedTerminal
 
 _TICK = 0.05  # s between looks at the glass
+_SETTLED = 0.25  # s without a change; a redraw takes about a fifth of that at 9600 bit/s
 
 OPTIONS = Options(
     access_token_seconds=20,  # so that a renewal happens under one's eyes
@@ -35,6 +36,8 @@ class Stage:
         self._stack = contextlib.ExitStack()
         self._payment: Payment | None = None
         self._cents = 450
+        self._glass: tuple[str, ...] = ()
+        self._glass_since = 0.0
         self.payments_done = 0
 
     def __enter__(self) -> Self:
@@ -68,12 +71,23 @@ class Stage:
     ) -> None:
         self._stack.close()
 
+    @property
+    def glass(self) -> tuple[str, ...]:
+        """What a person reads: the display's rows once they stand still, until then nothing."""
+        return self._glass if self._stands_still() else ()
+
     def tick(self) -> None:
         """Look at the glass, and see whether a payment has ended."""
-        self.window.show(self.terminal.cells())
+        cells = self.terminal.cells()
+        if cells != self._glass:
+            self._glass, self._glass_since = cells, time.monotonic()
+        self.window.show(cells, settled=self._stands_still())
         if self._payment is not None and self._payment.done:
             self._finish(self._payment)
         time.sleep(_TICK)
+
+    def _stands_still(self) -> bool:
+        return time.monotonic() - self._glass_since >= _SETTLED
 
     def wait_until(self, seen: Callable[[], bool], deadline: float) -> bool:
         """Whether it was seen within so many seconds; the show goes on meanwhile."""

@@ -62,16 +62,25 @@ def _value(raw: str) -> str:
 Words = Callable[[Mapping[str, str]], str]
 
 _SILENT: Final = frozenset(
-    {"display.claimed", "display.released", "supply.handed_out", "pairing.started"}
+    {
+        "display.claimed",
+        "display.released",
+        "display.unknown",
+        "supply.handed_out",
+        "pairing.started",
+    }
 )
 _WORDS: Final[Mapping[str, Words]] = {
-    "agent.started": lambda f: "The agent is running.",
-    "agent.stopped": lambda f: "The agent has stopped.",
+    "agent.stopping": lambda f: "The agent stops.",
+    "agent.waiting": lambda f: f"The agent waits: {f['reason']}",
+    "display.absent": lambda f: f"No display: {f['reason']}",
+    "display.busy": lambda f: f"The display is taken: {f['reason']}",
+    "display.stalled": lambda f: f"The display takes no bytes: {f['reason']}",
     "identity.built": lambda f: f"This terminal is {f['uuid']}.",
     "supply.ready": lambda f: "Payment software can ask the socket for tokens.",
     "pairing.code_shown": lambda f: f"The display shows a code for {f['expires_in']} s.",
     "pairing.code_over": lambda f: "Nobody typed the code in time; asking for another.",
-    "pairing.no_code": lambda f: f"No code from the server: {f['reason']}. Trying again.",
+    "pairing.code_failed": lambda f: f"No code from the server: {f['reason']}. Trying again.",
     "pairing.poll_failed": lambda f: "The server did not answer; the code stays valid.",
     "pairing.slowed_down": lambda f: f"The server wants slower polls: every {f['interval']} s.",
     "pairing.approved": lambda f: "A person approved this terminal.",
@@ -81,7 +90,6 @@ _WORDS: Final[Mapping[str, Words]] = {
     "pairing.done": lambda f: f"Paired to {f['owner'] or 'an unnamed merchant'}.",
     "grant.saved": lambda f: "The grant is saved, encrypted.",
     "grant.save_failed": lambda f: f"The grant could not be saved: {f['reason']}",
-    "grant.loaded": lambda f: "Paired before: the saved grant opens.",
     "grant.lost": lambda f: f"Pairing again: {f['reason']}.",
     "grant.cleared": lambda f: "The store was cleared; pairing again.",
     "token.renewed": lambda f: f"Token renewed; the new one lives {f['expires_in']} s.",

@@ -1,6 +1,7 @@
 """Where the demo is seen: redrawn in place on a terminal, plain lines anywhere else."""
 
 import os
+import threading
 import time
 from collections.abc import Sequence
 from typing import TextIO
@@ -35,15 +36,14 @@ class Window:
             else:
                 print(line, file=self._out, flush=True)
 
-    def show(self, cells: Sequence[str]) -> None:
-        """What the glass shows now."""
-        if tuple(cells) == self._cells:
-            return
+    def show(self, cells: Sequence[str], *, settled: bool) -> None:
+        """What the glass shows now; a pipe or file gets only what stands still."""
         with self._lock:
+            changed = tuple(cells) != self._cells
             self._cells = tuple(cells)
-            if self._live:
+            if self._live and changed:
                 self._draw()
-            elif self._cells not in self._seen:
+            elif not self._live and settled and self._cells not in self._seen:
                 self._seen.add(self._cells)
                 framed = "\n".join("       " + row for row in frame(cells))
                 print(framed, file=self._out, flush=True)

@@ -64,6 +64,8 @@ class Workspace:
     def make(self) -> None:
         """The directory and the key of the grant, where they are missing."""
         os.makedirs(self.directory, mode=0o700, exist_ok=True)
+        if not os.path.exists(self._path(_MARK)):
+            self._write(_MARK, b"0\n")
         if not os.path.exists(self._path("key")):
             self._write("key", secrets.token_bytes(32))
 
