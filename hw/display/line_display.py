@@ -104,8 +104,9 @@ def open_line_display(
     if target is not None and target not in profile.targets:
         known = ", ".join(profile.targets) or "none"
         raise ProfileError(f"display profile {command_set}: no target {target!r}; known: {known}")
-    if character_set is not None and character_set not in ("ascii", *profile.code_pages):
-        known = ", ".join(("ascii", *profile.code_pages))
+    character_sets = dict.fromkeys(("ascii", *profile.code_pages))
+    if character_set is not None and character_set not in character_sets:
+        known = ", ".join(character_sets)
         raise ProfileError(
             f"display profile {command_set}: no character set {character_set!r}; known: {known}"
         )

@@ -11,6 +11,8 @@ from typing import Self
 
 from hw.display.emulator import Emulator
 
+_FULL = 10  # refusals in a row
+
 
 class EmulatedTerminal:
     """A pty whose slave path is a display's serial port.
@@ -29,6 +31,7 @@ class EmulatedTerminal:
         link: str | None = None,
         bytes_per_second: float | None = None,
     ) -> None:
+        self.command_set = command_set
         self._emulator = Emulator(rows, columns, command_set)
         self._link = link
         self._bytes_per_second = bytes_per_second
@@ -104,9 +107,14 @@ class EmulatedTerminal:
         """Stop taking bytes, with the line already full: the next write has nowhere to go."""
         self._reading.clear()
         os.set_blocking(self._slave, False)
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                os.write(self._slave, b"\r" * 64)  # CR, should any of it ever be read
+        refused = 0
+        while refused < _FULL:
+            try:
+                os.write(self._slave, b"\r" * 64)  # CR: harmless, should any of it be read
+                refused = 0
+            except BlockingIOError:
+                refused += 1
+                time.sleep(0.002)  # the kernel moves what it holds onwards and takes more
 
     def resume(self) -> None:
         self._reading.set()

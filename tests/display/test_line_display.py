@@ -1,0 +1,142 @@
+from collections.abc import Iterator
+
+import pytest
+
+from hw.contract import DeviceTimeout, LineDisplay, NoHardware
+from hw.display.emulator.terminal import EmulatedTerminal
+from hw.display.line_display import open_line_display
+from hw.display.profile import ProfileError
+from tests.display.waiting import until
+
+
+@pytest.fixture(params=["escpos", "cd5220"])
+def terminal(request: pytest.FixtureRequest) -> Iterator[EmulatedTerminal]:
+    with EmulatedTerminal(2, 20, request.param) as terminal:
+        yield terminal
+
+
+def display_on(terminal: EmulatedTerminal) -> LineDisplay:
+    return open_line_display(port=terminal.path, command_set=terminal.command_set, baudrate=115200)
+
+
+def shows(terminal: EmulatedTerminal, *rows: str) -> bool:
+    return until(lambda: terminal.cells() == tuple(row.ljust(20) for row in rows))
+
+
+def test_the_port_is_not_touched_before_claim() -> None:
+    display = open_line_display(port="/nowhere", command_set="escpos", rows=4, columns=40)
+
+    assert (display.device_rows, display.device_columns) == (4, 40)
+    display.release()
+    with pytest.raises(NoHardware, match="not claimed"):
+        display.clear_text()
+    with pytest.raises(NoHardware, match="/nowhere is not there"):
+        display.claim()
+
+
+def test_claim_clears_the_power_on_text_and_hides_the_cursor(terminal: EmulatedTerminal) -> None:
+    display_on(terminal).claim()
+
+    assert shows(terminal, "", "")
+    assert until(lambda: not terminal.cursor_visible)
+    assert terminal.errors == ()
+
+
+def test_text_starts_anywhere_and_never_leaves_its_row(terminal: EmulatedTerminal) -> None:
+    display = display_on(terminal)
+    display.claim()
+    display.display_text_at(0, 0, "NO NETWORK")
+    display.display_text_at(1, 16, "N102 is the support code")
+    display.display_text_at(0, 3, "PAPER")
+
+    assert shows(terminal, "NO PAPERRK", " " * 16 + "N102")
+    display.clear_text()
+    assert shows(terminal, "", "")
+    display.display_text_at(1, 1, "X")
+    assert shows(terminal, "", " X")
+    assert terminal.errors == ()
+
+
+def test_control_characters_never_reach_the_line(terminal: EmulatedTerminal) -> None:
+    display = display_on(terminal)
+    display.claim()
+    display.display_text_at(0, 0, "A\x1b@B\x1f@\x0cC\x00\r\nD")
+
+    assert shows(terminal, "A?@B?@ C?  D", "")
+    assert terminal.errors == ()
+
+
+def test_release_leaves_a_cleared_display_and_a_free_port(terminal: EmulatedTerminal) -> None:
+    display, other = display_on(terminal), display_on(terminal)
+    display.claim()
+    display.display_text_at(1, 0, "CODE  WDJB-MJHT  14m")
+    display.release()
+    display.release()
+
+    assert shows(terminal, "", "")
+    other.claim()
+    other.release()
+
+
+def test_the_last_cell_does_not_scroll(terminal: EmulatedTerminal) -> None:
+    display = display_on(terminal)
+    display.claim()
+    for _ in range(2):
+        display.display_text_at(0, 0, "A" * 20)
+        display.display_text_at(1, 0, "B" * 20)
+
+    assert shows(terminal, "A" * 20, "B" * 20)
+
+
+def test_after_a_stall_a_new_claim_puts_everything_right(terminal: EmulatedTerminal) -> None:
+    display = display_on(terminal)
+    display.claim()
+    display.display_text_at(0, 0, "HALF OF TH")
+    terminal.stall()
+    with pytest.raises(DeviceTimeout):
+        display.display_text_at(1, 0, "CODE  WDJB-MJHT  14m")
+    with pytest.raises(NoHardware, match="not claimed"):
+        display.display_text_at(1, 0, "CODE  WDJB-MJHT  14m")
+
+    terminal.resume()
+    display.claim()
+    display.display_text_at(1, 0, "CODE  WDJB-MJHT  14m")
+    assert shows(terminal, "", "CODE  WDJB-MJHT  14m")
+
+
+def test_release_after_the_plug_was_pulled_is_silent(terminal: EmulatedTerminal) -> None:
+    display = display_on(terminal)
+    display.claim()
+    terminal.unplug()
+
+    display.release()
+
+
+def test_a_character_set_shows_umlauts() -> None:
+    with EmulatedTerminal(2, 20, "escpos") as terminal:
+        display = open_line_display(
+            port=terminal.path, command_set="escpos", baudrate=115200, character_set="cp858"
+        )
+        display.claim()
+        display.display_text_at(0, 0, "Müller & Söhne 5 €")
+
+        assert shows(terminal, "Müller & Söhne 5 €", "")
+        assert display.as_shown("Müller ☃") == "Müller ?"
+
+
+@pytest.mark.parametrize(
+    ("command_set", "character_set", "target", "complaint"),
+    [
+        ("vt52", None, None, "no command set 'vt52'; there are: cd5220, escpos"),
+        ("escpos", None, "kitchen", "no target 'kitchen'; known: printer, display, both"),
+        ("escpos", "cp866", None, "no character set 'cp866'; known: ascii, cp437, cp850"),
+        ("cd5220", "cp437", None, "no character set 'cp437'; known: ascii"),
+    ],
+)
+def test_what_a_profile_does_not_have_is_refused(
+    command_set: str, character_set: str | None, target: str | None, complaint: str
+) -> None:
+    with pytest.raises(ProfileError, match=complaint):
+        open_line_display(
+            port="/dev/null", command_set=command_set, character_set=character_set, target=target
+        )

@@ -1,0 +1,278 @@
+"""The presenter, its thread and all, over a real pty and the emulator."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.display.presenter import Presenter
+from agent.errors import ConfigError
+from agent.situation import Denied, Offline, Paired, Pairing, Serving, Starting
+from hw.display.emulator.terminal import EmulatedTerminal
+from hw.display.line_display import open_line_display
+from hw.display.port import SerialPort
+from tests.display.waiting import until
+
+
+class SkipClock:
+    """Runs as the real one does, and skips ahead when a test would have to wait."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def now(self) -> float:
+        return time.monotonic() + self._ahead
+
+    def skip(self, seconds: float) -> None:
+        self._ahead += seconds
+
+
+class Bench:
+    """A terminal with a display on a stable path, and a presenter for it."""
+
+    def __init__(self, path: Path, command_set: str = "escpos", language: str = "en") -> None:
+        self.clock = SkipClock()
+        self.link = str(path / "display")
+        self.terminal = EmulatedTerminal(2, 20, command_set, link=self.link)
+        self.presenter = Presenter(
+            display=open_line_display(port=self.link, command_set=command_set, baudrate=115200),
+            language=language,
+            clock=self.clock,
+        )
+
+    def pairing(self, user_code: str = "WDJB-MJHT", renewed: bool = False) -> Pairing:
+        return Pairing(
+            user_code=user_code,
+            verification_uri="https://pair.example.com/d",
+            expires_at=self.clock.now() + 835,
+            terminal="T7F3",
+            renewed=renewed,
+        )
+
+    def shows(self, *rows: str, seconds: float = 5.0) -> bool:
+        wanted = tuple(row.ljust(20) for row in rows)
+        return until(lambda: self.terminal.cells() == wanted, seconds)
+
+    def close(self) -> None:
+        self.presenter.close()
+        self.terminal.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    bench.close()
+
+
+CODE = "CODE  WDJB-MJHT  14m"
+
+
+@pytest.mark.parametrize("command_set", ["escpos", "cd5220"])
+def test_C1_the_code_is_on_the_glass_soon_after_it_is_known(
+    tmp_path: Path, command_set: str
+) -> None:
+    bench = Bench(tmp_path, command_set)
+    bench.presenter.show(bench.pairing())
+
+    assert bench.shows("OPEN ON PHONE OR PC:", CODE, seconds=2.0)
+    assert until(lambda: bench.presenter.health == "unknown")  # displays do not answer
+    assert bench.terminal.errors == ()
+    assert not bench.terminal.cursor_visible
+    bench.close()
+
+
+def test_nothing_is_claimed_while_there_is_nothing_to_say(bench: Bench) -> None:
+    bench.presenter.show(Serving())
+    other = SerialPort(path=bench.link)
+    other.open()
+    other.close(discard=True)
+
+    assert bench.presenter.health == "released"
+    assert bench.terminal.received == 0
+
+
+def test_C7_after_pairing_the_screen_is_cleared_and_the_port_given_back(bench: Bench) -> None:
+    bench.presenter.show(bench.pairing())
+    assert bench.shows("OPEN ON PHONE OR PC:", CODE)
+    paired = Paired(owner="Café Müller")
+    bench.presenter.show(paired)
+    bench.presenter.show(Serving())  # at once, as the daemon does
+
+    assert bench.shows("PAIRED WITH:", "Cafe Mueller")
+    bench.clock.skip(10.0)
+    bench.presenter.show(Serving())
+    assert bench.shows("", "")
+    assert until(lambda: bench.presenter.health == "released")
+    payment_software = SerialPort(path=bench.link)
+    payment_software.open()
+    payment_software.close(discard=True)
+
+
+def test_C7_closing_takes_the_code_off_the_glass(bench: Bench) -> None:
+    bench.presenter.show(bench.pairing())
+    assert bench.shows("OPEN ON PHONE OR PC:", CODE)
+    bench.presenter.close()
+
+    assert bench.shows("", "")
+
+
+def test_C7_a_denied_code_leaves_the_glass(bench: Bench) -> None:
+    bench.presenter.show(bench.pairing())
+    assert bench.shows("OPEN ON PHONE OR PC:", CODE)
+    bench.presenter.show(Denied(description=""))
+
+    assert bench.shows("PAIRING DECLINED", "NEW CODE FOLLOWS")
+
+
+def test_C8_pages_turn_and_minutes_pass(bench: Bench) -> None:
+    pairing = bench.pairing()
+    bench.presenter.show(pairing)
+    assert bench.shows("OPEN ON PHONE OR PC:", CODE)
+    bench.clock.skip(3.0)
+    bench.presenter.show(pairing)
+    assert bench.shows("pair.example.com/d", CODE)
+    bench.clock.skip(56.0)
+    bench.presenter.show(pairing)
+
+    assert until(lambda: bench.terminal.cells()[1] == "CODE  WDJB-MJHT  13m")
+
+
+def test_a_page_turns_without_anybody_asking(bench: Bench) -> None:
+    bench.presenter.show(bench.pairing(renewed=True))
+    assert bench.shows("NEW CODE", CODE)
+
+    assert bench.shows("OPEN ON PHONE OR PC:", CODE)
+
+
+def test_the_newest_situation_wins(bench: Bench) -> None:
+    for number in range(200):
+        bench.presenter.show(bench.pairing(user_code=f"CODE-{number:04}"))
+
+    assert until(lambda: "CODE-0199" in bench.terminal.cells()[1])
+    assert bench.terminal.received < 1000  # not two hundred screens
+
+
+def test_a_display_pulled_and_plugged_again_gets_the_whole_screen(bench: Bench) -> None:
+    pairing = bench.pairing()
+    bench.presenter.show(pairing)
+    assert bench.shows("OPEN ON PHONE OR PC:", CODE)
+    bench.terminal.unplug()
+    bench.clock.skip(3.0)
+    bench.presenter.show(pairing)  # the page turns: the write finds nobody
+    assert until(lambda: bench.presenter.health == "absent")
+
+    bench.terminal.plug()
+    assert until(lambda: bench.terminal.cells()[1] == CODE)
+    assert until(lambda: bench.presenter.health == "unknown")
+    assert bench.terminal.errors == ()
+
+
+def test_a_display_that_comes_late_shows_the_code(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.terminal.unplug()
+    bench.presenter.show(bench.pairing())
+    assert until(lambda: bench.presenter.health == "absent")
+
+    bench.terminal.plug()
+    assert until(lambda: bench.terminal.cells()[1] == CODE, seconds=2.0)
+    bench.close()
+
+
+def test_a_display_that_lost_its_power_unseen_is_repainted(bench: Bench) -> None:
+    starting = Starting()
+    bench.presenter.show(starting)
+    assert bench.shows("STARTING", "PLEASE WAIT")
+    bench.terminal.power_cycle()
+    bench.clock.skip(46.0)
+    bench.presenter.show(starting)
+
+    assert bench.shows("STARTING", "PLEASE WAIT")
+    assert not bench.terminal.cursor_visible
+
+
+def test_a_stalled_display_delays_nobody_and_recovers(bench: Bench) -> None:
+    bench.presenter.show(Starting())
+    assert bench.shows("STARTING", "PLEASE WAIT")
+    bench.terminal.stall()
+    start = time.monotonic()
+    for number in range(100):
+        bench.presenter.show(bench.pairing(user_code=f"CODE-{number:04}"))
+    assert time.monotonic() - start < 0.5
+    assert until(lambda: bench.presenter.health == "stalled")
+
+    bench.terminal.resume()
+    assert until(lambda: "CODE-0099" in bench.terminal.cells()[1])
+    assert until(lambda: bench.presenter.health == "unknown")
+
+
+def test_closing_is_bounded_while_the_display_is_stalled(bench: Bench) -> None:
+    bench.presenter.show(Starting())
+    assert bench.shows("STARTING", "PLEASE WAIT")
+    bench.terminal.stall()
+    bench.presenter.show(bench.pairing())
+    start = time.monotonic()
+    bench.presenter.close()
+
+    assert time.monotonic() - start < 4.0
+
+
+def test_a_port_in_other_hands_is_waited_for_not_fought_over(bench: Bench) -> None:
+    payment_software = SerialPort(path=bench.link)
+    payment_software.open()
+    bench.presenter.show(bench.pairing())
+    assert until(lambda: bench.presenter.health == "busy")
+    payment_software.write(b"\x0cTOTAL 12.50")
+    assert until(lambda: bench.terminal.cells()[0].startswith("TOTAL 12.50"))
+
+    payment_software.close(discard=False)
+    assert until(lambda: bench.terminal.cells()[1] == CODE)
+
+
+def test_trouble_is_logged_once_not_at_every_try(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="agent.display")
+    bench.terminal.unplug()
+    bench.presenter.show(Offline(kind="network", reason=""))
+    assert until(lambda: bench.presenter.health == "absent")
+    for _ in range(5):
+        bench.clock.skip(6.0)
+        bench.presenter.show(Starting())
+        time.sleep(0.02)
+    bench.terminal.plug()
+    bench.clock.skip(6.0)
+    bench.presenter.show(Starting())
+    assert bench.shows("STARTING", "PLEASE WAIT", seconds=7.0)
+
+    words = [record.getMessage().split()[0] for record in caplog.records]
+    assert words == ["display.absent", "display.unknown"]
+    assert f"display {bench.link} is not there; check its plug" in caplog.records[0].getMessage()
+
+
+def test_the_code_is_never_in_the_log(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    bench.presenter.show(bench.pairing())
+    assert bench.shows("OPEN ON PHONE OR PC:", CODE)
+    bench.terminal.unplug()
+    bench.presenter.show(bench.pairing(renewed=True))
+    assert until(lambda: bench.presenter.health == "absent")
+
+    assert "WDJB" not in caplog.text
+
+
+def test_german_is_spoken_where_it_is_configured(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, language="de")
+    bench.presenter.show(Offline(kind="network", reason=""))
+
+    assert bench.shows("KEIN NETZWERK", "KABEL PRUEFEN   N102")
+    bench.close()
+
+
+def test_an_unknown_language_is_the_operators_mistake(tmp_path: Path) -> None:
+    display = open_line_display(port=os.devnull, command_set="escpos")
+
+    with pytest.raises(ConfigError, match="'fr'"):
+        Presenter(display=display, language="fr", clock=SkipClock())
