@@ -120,7 +120,7 @@ class Daemon:
             await self._explain(exc)
             raise
         keeper = self._keeper(server, storage, uuid)
-        self._desk.keeper = keeper
+        self._desk.hand_over(keeper)
         await keeper.run()
 
     async def _patiently(

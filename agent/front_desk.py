@@ -4,11 +4,13 @@ The sockets open before the serial number is read and the store is unlocked: pay
 starts earlier than everything else gets an honest "not yet" instead of a refused connection.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from agent import __version__, view
 from agent.clock import Clock
-from agent.keeper import Keeper
+from agent.keeper import LONGEST_WAIT, Keeper
 from agent.situation import Situation, Starting
 from agent.supply.interface import Handout, Unavailable
 
@@ -27,19 +29,36 @@ class FrontDesk:
         self._since = clock.now()
         self.situation: Situation = Starting()
         self.keeper: Keeper | None = None
+        self._opened = asyncio.Event()
+
+    def hand_over(self, keeper: Keeper) -> None:
+        """From now on the keeper answers."""
+        self.keeper = keeper
+        self._opened.set()
 
     def now(self) -> float:
         return self._clock.now()
 
     async def token(self, *, min_ttl: float) -> Handout | Unavailable:
-        if self.keeper is None:
+        keeper = await self._arrival()
+        if keeper is None:
             return view.unavailable(self.situation)
-        return await self.keeper.token(min_ttl=min_ttl)
+        return await keeper.token(min_ttl=min_ttl)
 
     async def rejected(self, fingerprint: str) -> Handout | Unavailable:
-        if self.keeper is None:
+        keeper = await self._arrival()
+        if keeper is None:
             return view.unavailable(self.situation)
-        return await self.keeper.rejected(fingerprint)
+        return await keeper.rejected(fingerprint)
+
+    async def _arrival(self) -> Keeper | None:
+        """A payment that comes while the agent starts waits a moment; one that comes while the
+        start is stuck is told so at once."""
+        if self.keeper is None and isinstance(self.situation, Starting):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LONGEST_WAIT):
+                    await self._opened.wait()
+        return self.keeper
 
     def pair(self) -> None:
         if self.keeper is not None:

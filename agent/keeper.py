@@ -8,6 +8,7 @@ running, makes the agent pair again.
 import asyncio
 import random
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -244,17 +245,14 @@ class Keeper:
 
     async def _ask_for_renewal(self, knock: Demanded | Rejected) -> None:
         """Wait until the machine has dealt with the knock, but not for long."""
-        if self._pairing is not None or self._renewal is None:
-            return
-        self._knocks.ring(knock)
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(LONGEST_WAIT):
-                while self._knocks.holds(knock) or not isinstance(
-                    self._renewal, renewal.Serving | renewal.Lost
-                ):
+                while self._pairing is None and self._renewal is None:
                     await self._changed.wait()
-        except TimeoutError:
-            return
+                if self._pairing is None:
+                    self._knocks.ring(knock)
+                while self._knocks.holds(knock) or not _at_rest(self._renewal):
+                    await self._changed.wait()
 
     def _answer(self, min_ttl: float) -> Handout | Unavailable:
         token = self._valid()
@@ -275,6 +273,10 @@ def _pairing_step(
     rules: pairing.Rules, state: pairing.State, event: pairing.Event, now: float
 ) -> pairing.Next:
     return pairing.step(state, event, now, rules)
+
+
+def _at_rest(state: renewal.State | None) -> bool:
+    return state is None or isinstance(state, renewal.Serving | renewal.Lost)
 
 
 def _serving(state: renewal.State | None) -> renewal.Serving | None:
