@@ -26,10 +26,12 @@ from agent.store.record import (
     RecordKeys,
     Slot,
     Spoiled,
+    all_blank,
     newest,
     next_generation,
     open_slot,
     seal,
+    unreadable,
     victim,
     worst,
 )
@@ -73,7 +75,9 @@ class FlashStore:
         random: Callable[[int], bytes] = os.urandom,
         set_aside_in: str | None = None,
     ) -> None:
-        """`set_aside_in`: directory for copies of a corrupt store, by default the store's own."""
+        """`set_aside_in`: directory for copies of a corrupt store; the store's own by default,
+        which on a partition's /dev would not outlive a reboot.
+        """
         self._path = path
         self._keys = keys
         self._uuid = uuid
@@ -86,7 +90,7 @@ class FlashStore:
         self._signature: Signature | None = None
         self._held = False
         self._attempted = 0  # highest generation ever given to the medium
-        self._suspect: set[int] = set()  # slots whose last write failed: not to be believed
+        self._suspect: set[int] = set()  # slots whose last write in place was not confirmed
         self._anchored = False  # what an earlier process wrote is known to be durable
         self._half_created = False
         self._complained = False
@@ -151,7 +155,7 @@ class FlashStore:
             slots = self._look()
             if newest(slots) is not None:
                 self._held = True
-            elif _all_blank(slots):
+            elif all_blank(slots):
                 self._held = False
         except (OSError, StoreError) as error:
             self._last_error = str(error)
@@ -209,7 +213,7 @@ class FlashStore:
         current = newest(slots)
         if current is not None and current.grant == grant:
             return
-        if _unreadable(slots) and not self._medium.is_partition():
+        if unreadable(slots) and not self._medium.is_partition():
             # The slot that cannot be read may be the newest, so it is no victim; and a new file
             # lies on other blocks.
             self._create(grant)
@@ -233,14 +237,14 @@ class FlashStore:
 
     def _overwrite(self, slot: int, grant: Grant, store_id: bytes) -> None:
         raw, expected = self._seal(slot, grant, store_id)
+        self._suspect.add(slot)  # until it was read back; the page cache is no witness
         self._medium.write(slot, raw)
         self._confirm(slot, expected)
 
     def _seal(self, slot: int, grant: Grant, store_id: bytes) -> tuple[bytes, Opened]:
-        """From here on the generation is used up and the slot is suspect, whatever happens."""
+        """From here on the generation is used up, whatever happens."""
         generation = next_generation(self._slots, attempted=self._attempted)
         self._attempted = generation
-        self._suspect.add(slot)
         self._signature = None
         raw = seal(
             grant,
@@ -267,9 +271,11 @@ class FlashStore:
         self._signature = self._medium.signature()
 
     def _overwrite_with_zeros(self) -> StoreError | None:
+        """The newest last: a power cut in between must not bring an older grant back to life."""
         try:
-            for slot in range(SLOTS):
-                self._medium.write(slot, bytes(SLOT_SIZE))
+            slots = sorted(self._look(), key=lambda s: (isinstance(s, Opened), s.generation))
+            for slot in slots:
+                self._medium.write(slot.slot, bytes(SLOT_SIZE))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -280,13 +286,13 @@ class FlashStore:
 
     def _require_readable(self, slots: tuple[Slot, ...]) -> None:
         """What cannot be read may be the grant: it is neither set aside nor overwritten."""
-        if _unreadable(slots):
+        if unreadable(slots):
             raise StoreError(f"{self._path}: no slot can be read: the medium failed; replace it")
 
     def _report_loss(self, slots: tuple[Slot, ...]) -> None:
         """Say once why there is no grant, unless there never was one. Raises StoreError."""
         self._require_readable(slots)
-        fresh = _all_blank(slots) and not self._signature  # no file, or a new partition
+        fresh = all_blank(slots) and not self._signature  # no file, or a new partition
         if fresh or self._complained:
             return
         self._complained = True
@@ -310,15 +316,3 @@ def enrolled(path: str, *, disk: Disk | None = None) -> bool:
     except OSError as error:
         raise StoreError(explain(path, error)) from error
     return any(isinstance(raw, OSError) or raw.strip(b"\0") for raw in found)
-
-
-def _finding(slot: Slot) -> Finding | None:
-    return slot.finding if isinstance(slot, Spoiled) else None
-
-
-def _unreadable(slots: tuple[Slot, ...]) -> bool:
-    return any(_finding(slot) is Finding.UNREADABLE for slot in slots)
-
-
-def _all_blank(slots: tuple[Slot, ...]) -> bool:
-    return all(_finding(slot) is Finding.BLANK for slot in slots)

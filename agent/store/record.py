@@ -227,10 +227,24 @@ def next_generation(slots: Sequence[Slot], *, attempted: int) -> int:
     return max(attempted, *seen) + 1
 
 
+def unreadable(slots: Sequence[Slot]) -> bool:
+    """Whether the medium kept any of them to itself: what it holds is then not known."""
+    return Finding.UNREADABLE in _findings(slots)
+
+
+def all_blank(slots: Sequence[Slot]) -> bool:
+    """Whether nothing was ever stored, or all of it was cleared."""
+    return _findings(slots) == [Finding.BLANK] * len(slots)
+
+
 def worst(slots: Sequence[Slot]) -> Finding:
     """Of slots that are all spoiled: the finding to tell a person."""
-    found = [slot.finding for slot in slots if isinstance(slot, Spoiled)]
+    found = _findings(slots)
     return next(finding for finding in Finding if finding in found)
+
+
+def _findings(slots: Sequence[Slot]) -> list[Finding]:
+    return [slot.finding for slot in slots if isinstance(slot, Spoiled)]
 
 
 def _parse(raw: bytes) -> Header | Finding:

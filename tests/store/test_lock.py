@@ -29,7 +29,7 @@ def holder(path: str) -> "subprocess.Popen[str]":
     return process
 
 
-def test_a_second_agent_is_refused_with_what_to_do(path: str) -> None:
+def test_S10_18_a_second_agent_is_refused_with_what_to_do(path: str) -> None:
     with holder(path) as first:
         try:
             with pytest.raises(StoreLocked, match=r"another agent uses .*fuser -v"):
