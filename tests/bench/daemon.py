@@ -1,0 +1,160 @@
+"""How soon the daemon is READY, and how much memory it keeps, against an interpreter that only
+imports the libraries the daemon uses.
+
+The daemon is the real one: a process with a configuration file, an emulated display on a pty, and
+a sandbox to pair with. Resident memory is VmRSS once it serves its first token.
+"""
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from agent.demo.person import read_code
+from agent.demo.workspace import COLUMNS, COMMAND_SET, ROWS, Workspace
+from agent.sandbox.main import tables
+from agent.sandbox.server import SandboxServer
+from agent.sandbox.world import Options
+from agent.supply import local
+from agent.supply.errors import AgentUnreachable
+from hw.display.emulator.terminal import EmulatedTerminal
+
+_STARTS: Final = 9
+_PAIRINGS: Final = 3
+_LIMIT: Final = 60.0  # s for anything to happen
+
+# READY as the daemon says it, after importing what it uses.
+_FLOOR: Final = """
+import asyncio, os, socket
+import h11, httpx, serial, tenacity
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+    ready.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
+input()
+"""
+
+
+def run() -> dict[str, dict[str, float | bool]]:
+    """Start in milliseconds, memory in MiB."""
+    with tempfile.TemporaryDirectory() as folder:
+        with _shop(folder) as (space, _, _):
+            daemon, floor = _interleaved_starts(space)
+        memory = statistics.median(_memory_of_daemon(folder) for _ in range(_PAIRINGS))
+        bare = statistics.median(_memory_of_floor(folder) for _ in range(_PAIRINGS))
+    return {
+        "daemon.start_to_ready_ms": _figure(daemon * 1000, floor * 1000, 1.3),
+        "daemon.resident_mib": _figure(memory, bare, 1.3),
+    }
+
+
+def _figure(value: float, floor: float, target: float) -> dict[str, float | bool]:
+    return {
+        "value": round(value, 2),
+        "floor": round(floor, 2),
+        "ratio": round(value / floor, 3),
+        "target": target,
+        "ok": value / floor <= target,
+    }
+
+
+@contextmanager
+def _shop(folder: str) -> Iterator[tuple[Workspace, SandboxServer, EmulatedTerminal]]:
+    """A terminal that never paired, its server and its display."""
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        space = Workspace(f"{own}/t")
+        space.make()
+        display = EmulatedTerminal(ROWS, COLUMNS, COMMAND_SET, link=space.display)
+        with display, SandboxServer(options=Options(interval=0.2)) as sandbox:
+            space.configure(
+                port=sandbox.port,
+                tables=tables(sandbox, secret_file=space.secret_file),
+                secret=sandbox.client_secret,
+            )
+            yield space, sandbox, display
+
+
+@contextmanager
+def _process(command: list[str], notify: str) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+    """A running process, and the seconds from its creation to its READY=1."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(notify)
+        manager.settimeout(_LIMIT)
+        begun = time.perf_counter()
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "NOTIFY_SOCKET": notify},
+        ) as process:
+            try:
+                while b"READY=1" not in manager.recv(4096):
+                    pass
+                yield process, time.perf_counter() - begun
+            finally:
+                process.terminate()
+    Path(notify).unlink()
+
+
+def _daemon(space: Workspace) -> list[str]:
+    return [sys.executable, "-m", "agent", "run", "--config", space.config]
+
+
+def _interleaved_starts(space: Workspace) -> tuple[float, float]:
+    notify = f"{space.directory}/notify"
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(_STARTS):
+        for command, into in zip(
+            (_daemon(space), [sys.executable, "-c", _FLOOR]), times, strict=True
+        ):
+            with _process(command, notify) as (_, seconds):
+                into.append(seconds)
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def _memory_of_floor(folder: str) -> float:
+    with _process([sys.executable, "-c", _FLOOR], f"{folder}/notify") as (process, _):
+        return _resident(process.pid)
+
+
+def _memory_of_daemon(folder: str) -> float:
+    with (
+        _shop(folder) as (space, sandbox, display),
+        _process(_daemon(space), f"{space.directory}/notify") as (process, _),
+    ):
+        _until(lambda: read_code(display.cells()) is not None)
+        code = read_code(display.cells())
+        assert code is not None
+        sandbox.approve(code)
+        _until(lambda: _serves(space.socket))
+        return _resident(process.pid)
+
+
+def _serves(path: str) -> bool:
+    try:
+        status, _ = local.request(path, "GET", "/v1/token", timeout=10.0)
+    except AgentUnreachable:
+        return False
+    return status == 200
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + _LIMIT
+    while not holds():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {_LIMIT:.0f} s")
+        time.sleep(0.02)
+
+
+def _resident(pid: int) -> float:
+    """MiB of RAM the process occupies now."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    facts = dict(line.split(":", 1) for line in lines)
+    return int(facts["VmRSS"].split()[0]) / 1024
