@@ -20,18 +20,20 @@ from typing import Final
 
 import httpx
 
+from agent.supply import local
 from agent.supply.errors import (
     AgentUnreachable,
     InsecureRequest,
     NotAllowed,
+    NoToken,
     PairingRequired,
     TokenUnavailable,
 )
-from agent.supply.local import socket_path
 
 __all__ = [
     "AgentUnreachable",
     "InsecureRequest",
+    "NoToken",
     "NotAllowed",
     "PairingRequired",
     "Token",
@@ -168,84 +170,50 @@ def _was_sent(response: httpx.Response, token: Token) -> bool:
 # -- the agent's side -----------------------------------------------------------------------------
 
 
-def _wanted(min_ttl: int) -> httpx.Request:
-    return httpx.Request("GET", f"http://localhost/v1/token?min_ttl={int(min_ttl)}")
-
-
-def _rejected(token: Token) -> httpx.Request:
-    return httpx.Request(
-        "POST", "http://localhost/v1/token/rejected", json={"fingerprint": token.fingerprint}
-    )
-
-
 class _Agent:
     """The agent's socket. Keeps no connection open: a new one costs a fraction of a millisecond,
     survives the agent's restart, and belongs to no event loop or thread."""
 
     def __init__(self, socket: str | None, timeout: float) -> None:
-        self._socket = socket or socket_path()
-        self._limits = httpx.Limits(max_keepalive_connections=0)
-        self._timeout = httpx.Timeout(timeout, connect=5.0).as_dict()
+        self._socket = socket or local.socket_path()
+        self._timeout = timeout
 
-    def token(self, request: httpx.Request) -> Token:
-        request.extensions = {"timeout": self._timeout}
-        try:
-            # verify=False: no TLS on a Unix socket, so spare loading the CA bundle
-            with httpx.HTTPTransport(
-                uds=self._socket, verify=False, limits=self._limits
-            ) as transport:
-                response = transport.handle_request(request)
-                try:
-                    body = response.read()
-                finally:
-                    response.close()
-        except httpx.TransportError as exc:
-            raise self._unreachable(exc) from exc
-        return self._read(response, body)
-
-    async def token_async(self, request: httpx.Request) -> Token:
-        request.extensions = {"timeout": self._timeout}
-        try:
-            async with httpx.AsyncHTTPTransport(
-                uds=self._socket, verify=False, limits=self._limits
-            ) as transport:
-                response = await transport.handle_async_request(request)
-                try:
-                    body = await response.aread()
-                finally:
-                    await response.aclose()
-        except httpx.TransportError as exc:
-            raise self._unreachable(exc) from exc
-        return self._read(response, body)
-
-    def _unreachable(self, exc: BaseException) -> AgentUnreachable | NotAllowed:
-        cause: BaseException | None = exc
-        while cause is not None:
-            if isinstance(cause, PermissionError):
-                return NotAllowed(
-                    f"this user may not open {self._socket}: the operator has to add it to the "
-                    "group of the socket, or to [supply] allow_uids"
-                )
-            cause = cause.__cause__ or cause.__context__
-        return AgentUnreachable(
-            f"no agent at {self._socket} ({str(exc) or type(exc).__name__}): is it running? "
-            "`systemctl status pos-agent` tells; POS_AGENT_SOCKET names another path"
+    def token(self, ask: "_Ask") -> Token:
+        return self._read(
+            *local.request(self._socket, ask.method, ask.target, ask.body, self._timeout)
         )
 
-    def _read(self, response: httpx.Response, body: bytes) -> Token:
-        members = _json_object(body)
-        if response.status_code == 200:
+    async def token_async(self, ask: "_Ask") -> Token:
+        request = httpx.Request(
+            ask.method,
+            "http://localhost" + ask.target,
+            json=ask.body,
+            extensions={"timeout": httpx.Timeout(self._timeout).as_dict()},
+        )
+        # No TLS on a Unix socket: verify=False spares loading the CA bundle.
+        transport = httpx.AsyncHTTPTransport(uds=self._socket, verify=False)
+        try:
+            async with transport:
+                response = await transport.handle_async_request(request)
+                body = await response.aread()
+                await response.aclose()
+        except httpx.TransportError as exc:
+            raise local.trouble(self._socket, exc) from exc
+        return self._read(response.status_code, _json_object(body))
+
+    def _read(self, status: int, members: dict[str, object]) -> Token:
+        if status == 200:
             return self._token(members)
-        detail = f"{members.get('title', response.status_code)}: {members.get('detail', '')}"
-        retry_after = response.headers.get("Retry-After", "")
-        seconds = float(retry_after) if retry_after.isdecimal() else 5.0
-        if response.status_code == 403:
+        detail = f"{members.get('title', status)}: {members.get('detail', '')}"
+        if status == 403:
             raise NotAllowed(detail)
-        if response.status_code == 409:
+        seconds = members.get("retry_after")
+        retry_after = float(seconds) if isinstance(seconds, int) else 5.0
+        if status == 409:
             raise PairingRequired(
-                f"{detail}; the code to approve is on the customer display", seconds
+                f"{detail}; the code to approve is on the customer display", retry_after
             )
-        raise TokenUnavailable(f"{detail}; `pos-agent status` tells more", seconds)
+        raise TokenUnavailable(f"{detail}; `pos-agent status` tells more", retry_after)
 
     def _token(self, members: dict[str, object]) -> Token:
         value, expires_in = members.get("access_token"), members.get("expires_in")
@@ -258,9 +226,7 @@ class _Agent:
             or not isinstance(kind, str)
             or kind.lower() != "bearer"  # RFC 6749 section 5.1: compared without regard to case
         ):
-            raise AgentUnreachable(
-                f"what answers at {self._socket} is not pos-agent: check the path"
-            )
+            raise local.not_an_agent(self._socket)
         return Token(
             access_token=value,
             expires_in=expires_in,
@@ -268,6 +234,21 @@ class _Agent:
             scope=scope if isinstance(scope, str) else None,
             degraded=degraded if isinstance(degraded, str) else None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    method: str
+    target: str
+    body: dict[str, object] | None = None
+
+
+def _wanted(min_ttl: int) -> _Ask:
+    return _Ask("GET", f"/v1/token?min_ttl={min_ttl}")
+
+
+def _rejected(token: Token) -> _Ask:
+    return _Ask("POST", "/v1/token/rejected", {"fingerprint": token.fingerprint})
 
 
 def _json_object(body: bytes) -> dict[str, object]:

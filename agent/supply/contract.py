@@ -149,11 +149,9 @@ def problem(
     retry_after: float | None = None,
     headers: tuple[tuple[str, str], ...] = (),
 ) -> Response:
-    """A refusal in the words of RFC 9457. `detail` is one sentence saying what to do."""
-    if retry_after is not None:
-        seconds = math.ceil(min(max(retry_after, 1.0), LONGEST_RETRY_AFTER))
-        headers = (*headers, ("Retry-After", str(seconds)))
-    members = {
+    """A refusal in the words of RFC 9457. `detail` is one sentence saying what to do. Retry-After
+    is repeated in the body, for clients that see nothing else."""
+    members: dict[str, object] = {
         "type": kind.type,
         "title": kind.title,
         "status": kind.status,
@@ -161,6 +159,10 @@ def problem(
         "error": kind.error,
         "error_description": _NOT_DESCRIPTION.sub("?", detail),
     }
+    if retry_after is not None:
+        seconds = math.ceil(min(max(retry_after, 1.0), LONGEST_RETRY_AFTER))
+        headers = (*headers, ("Retry-After", str(seconds)))
+        members["retry_after"] = seconds
     return Response(status=kind.status, headers=(*_PROBLEM_JSON, *headers), body=_dump(members))
 
 

@@ -3,8 +3,9 @@
     SupplyError
       AgentUnreachable     nobody answers at the socket: start the agent, or correct the path
       NotAllowed           the agent or the file system refuses this user: the operator
-      PairingRequired      a person has to approve the terminal: the code is on the customer display
-      TokenUnavailable     no token now; `retry_after` says when to ask again
+      NoToken              `retry_after` says when to ask again
+        PairingRequired      a person has to approve the terminal: the code is on its display
+        TokenUnavailable     the server cannot be reached, refuses, or has not answered yet
       InsecureRequest      the caller's URL would carry the token in clear text: the programmer
 
 Light on purpose: the command line's fast path imports this module.
@@ -25,20 +26,20 @@ class NotAllowed(SupplyError):
     """This user may not ask."""
 
 
-class PairingRequired(SupplyError):
-    """The terminal has no grant yet. `retry_after` in seconds."""
+class NoToken(SupplyError):
+    """The agent has no token at the moment. `retry_after` in seconds."""
 
     def __init__(self, message: str, retry_after: float = 5.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
 
-class TokenUnavailable(SupplyError):
-    """The agent has no valid token at the moment. `retry_after` in seconds."""
+class PairingRequired(NoToken):
+    """The terminal has no grant yet."""
 
-    def __init__(self, message: str, retry_after: float = 5.0) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+
+class TokenUnavailable(NoToken):
+    """The terminal is paired, or may be, but there is no valid token."""
 
 
 class InsecureRequest(SupplyError):

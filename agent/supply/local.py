@@ -1,4 +1,4 @@
-"""HTTP over a Unix socket for the command line: `json` and `socket`, nothing heavier.
+"""HTTP over a Unix socket for the command line and blocking clients: `json` and `socket`.
 
 `http.client` alone would double the start time of `pos-agent token`. One request a connection
 keeps this small: the answer ends where the connection ends.
@@ -39,27 +39,17 @@ def request(
 
 
 def _exchange(path: str, message: bytes, timeout: float) -> bytes:
-    with sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM) as connection:
-        connection.settimeout(timeout)
-        try:
+    try:
+        with sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM) as connection:
+            connection.settimeout(timeout)
             connection.connect(path)
-        except PermissionError as exc:
-            raise NotAllowed(
-                f"this user may not open {path}: the operator has to add it to the group of the "
-                "socket, or to [supply] allow_uids"
-            ) from exc
-        except OSError as exc:
-            raise _unreachable(path, exc) from exc
-        try:
-            connection.sendall(message)
-        except BrokenPipeError:
-            pass  # refused before we had said all; the answer says why
-        except OSError as exc:
-            raise _unreachable(path, exc) from exc
-        try:
+            try:  # noqa: SIM105 - contextlib costs start time
+                connection.sendall(message)
+            except BrokenPipeError:
+                pass  # refused before all was said; the answer says why
             return _receive(connection)
-        except OSError as exc:
-            raise _unreachable(path, exc) from exc
+    except OSError as exc:
+        raise trouble(path, exc) from exc
 
 
 def _receive(connection: sockets.socket) -> bytes:
@@ -69,12 +59,25 @@ def _receive(connection: sockets.socket) -> bytes:
     return answer
 
 
-def _unreachable(path: str, exc: OSError) -> AgentUnreachable:
-    reason = exc.strerror or "no answer in time"
+def trouble(path: str, exc: BaseException) -> AgentUnreachable | NotAllowed:
+    """What a failure to reach the agent means to its user; an OSError may be deep inside."""
+    cause: BaseException | None = exc
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, PermissionError):
+        return NotAllowed(
+            f"this user may not open {path}: the operator has to add it to the group of the "
+            "socket, or to [supply] allow_uids"
+        )
+    reason = (cause.strerror if cause is not None else None) or "no answer in time"
     return AgentUnreachable(
         f"no agent at {path} ({reason}): is it running? `systemctl status pos-agent` tells; "
         "POS_AGENT_SOCKET or --socket names another path"
     )
+
+
+def not_an_agent(path: str) -> AgentUnreachable:
+    return AgentUnreachable(f"what answers at {path} is not pos-agent: check the path")
 
 
 def _read(answer: bytes, path: str) -> tuple[int, dict[str, object]]:
@@ -88,4 +91,4 @@ def _read(answer: bytes, path: str) -> tuple[int, dict[str, object]]:
             raise ValueError
         return int(words[1]), members
     except (ValueError, RecursionError):
-        raise AgentUnreachable(f"what answers at {path} is not pos-agent: check the path") from None
+        raise not_an_agent(path) from None

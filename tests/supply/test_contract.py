@@ -274,6 +274,13 @@ def test_every_reason_for_no_token_has_its_problem(kind: str, status: int, error
 def test_retry_after_is_whole_seconds_within_reason(seconds: float, header: str) -> None:
     answer = problem(contract.OFFLINE, "x", retry_after=seconds)
     assert ("Retry-After", header) in answer.headers
+    assert json.loads(answer.body)["retry_after"] == int(header)
+
+
+def test_what_waiting_does_not_cure_has_no_retry_after() -> None:
+    answer = problem(contract.RELAYED, "x")
+    assert "Retry-After" not in dict(answer.headers)
+    assert "retry_after" not in json.loads(answer.body)
 
 
 def test_error_description_keeps_to_the_characters_of_rfc_6749() -> None:
