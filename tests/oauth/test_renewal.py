@@ -350,14 +350,13 @@ class AnySchedule(RuleBasedStateMachine):
         self.valid = RT1
         self.issued = 1
         self.refused_all = False
-        self.forced: list[float] = []
         self.requests: list[float] = []
         self.state, self.ask = renewal.start(GRANT, NOW, splay=30.0)
 
     def feed(self, event: renewal.Event) -> None:
         self.state, self.ask = renewal.step(self.state, event, self.now)
-        if isinstance(self.ask, RefreshToken):
-            self.requests.append(self.now)
+        if isinstance(self.ask, RefreshToken) and not isinstance(event, InvalidGrant):
+            self.requests.append(self.now)  # trying the token before belongs to the same request
 
     @precondition(lambda self: isinstance(self.ask, Wait))
     @rule(share=st.floats(0, 1), late=st.sampled_from([0.0, 0.0, 40.0, 4000.0]))
@@ -382,18 +381,7 @@ class AnySchedule(RuleBasedStateMachine):
 
     @precondition(lambda self: isinstance(self.ask, RefreshToken))
     @rule(rotate=st.booleans(), life=st.sampled_from([0.001, 4.0, 60.0, 1200.0]))
-    def the_server_renews(self, rotate: bool, life: float) -> None:
-        self.answer(rotate=rotate, life=life, heard=True)
-
-    @precondition(lambda self: isinstance(self.ask, RefreshToken))
-    @rule(rotate=st.booleans())
-    def the_answer_is_lost(self, rotate: bool) -> None:
-        """A lost rotation leaves us with a token the server no longer takes: nobody's fault."""
-        if rotate:
-            self.refused_all = True
-        self.feed(replace(OFFLINE, answer_lost=True))
-
-    def answer(self, *, rotate: bool, life: float, heard: bool) -> None:
+    def the_server_answers(self, rotate: bool, life: float) -> None:
         assert isinstance(self.ask, RefreshToken)
         if self.refused_all or self.ask.refresh_token != self.valid:
             self.feed(InvalidGrant())
@@ -410,6 +398,14 @@ class AnySchedule(RuleBasedStateMachine):
                 asked_at=self.now,
             )
         )
+
+    @precondition(lambda self: isinstance(self.ask, RefreshToken))
+    @rule(rotate=st.booleans())
+    def the_answer_is_lost(self, rotate: bool) -> None:
+        """A lost rotation leaves us with a token the server no longer takes: nobody's fault."""
+        if rotate:
+            self.refused_all = True
+        self.feed(replace(OFFLINE, answer_lost=True))
 
     @precondition(lambda self: isinstance(self.ask, RefreshToken))
     @rule(event=st.sampled_from([OFFLINE, replace(OFFLINE, retry_after=0.01), MISCONFIGURED]))
