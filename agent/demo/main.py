@@ -60,6 +60,7 @@ def _watch(stage: Stage) -> int:
         tokens = stage.daemon.count("pairing.done", "token.renewed")
         if tokens > paid_for and not stage.paying:
             paid_for = tokens
+            stage.window.advice = "Paired. A payment follows every new token. Ctrl-C ends."
             stage.start_payment()
         stage.tick()
     print(f"The daemon ended with {stage.daemon.status}.")

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from agent.demo.picture import frame, picture
 
-_HEIGHT = 16  # rows of the redrawn part
+_HEIGHT = 14  # rows of the redrawn part
 _KEPT = 200  # lines of log
 
 
