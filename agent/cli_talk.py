@@ -10,7 +10,7 @@ from agent.supply.errors import AgentUnreachable
 from agent.supply.local import request
 
 _STATES: Final = {
-    "starting": "starting",
+    "starting": "starting: a first token or code is being fetched",
     "offline": "no code to show: the server cannot be reached",
     "pairing": "waiting for approval; the code is on the customer display",
     "denied": "a person refused the pairing; a new code follows after a pause, or `pos-agent pair`",

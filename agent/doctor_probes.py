@@ -120,7 +120,7 @@ def store(settings: StoreSettings, euid: int) -> Iterator[Finding]:
         do = f"install -d -m 0700 -o pos-agent -g pos-agent {directory}"
         yield problem("store", f"{directory} is missing", do)
         return
-    if not os.access(directory, os.W_OK | os.X_OK):
+    if not os.access(directory, os.W_OK | os.X_OK, effective_ids=True):
         do = f"remount it for writing, or chown pos-agent {directory}"
         yield problem("store", f"{directory} cannot be written by this user", do)
         return

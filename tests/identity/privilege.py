@@ -11,8 +11,9 @@ _NOBODY = 65534
 @contextmanager
 def unprivileged(directory: Path) -> Iterator[None]:
     """Be nobody if we are root. `directory`, below pytest's private ones, stays reachable."""
-    for parent in [directory, *directory.parents][:3]:
-        os.chmod(parent, os.stat(parent).st_mode | 0o011)
+    for parent in [directory, *directory.parents]:
+        if not (mode := os.stat(parent).st_mode) & 0o001:
+            os.chmod(parent, mode | 0o001)
     before = os.geteuid()
     if before == 0:
         os.seteuid(_NOBODY)
