@@ -26,12 +26,21 @@ def load(name: str) -> Language:
     if name not in available():
         raise ConfigError(f"no display texts for language {name!r}; use {' or '.join(available())}")
     file = resources.files("agent.display").joinpath("languages", f"{name}.toml")
-    return Language(name, dict(_flat(tomllib.loads(file.read_text(encoding="utf-8")))))
+    return read(name, file.read_text(encoding="utf-8"))
 
 
-def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, tuple[str, ...]]]:
+def read(name: str, source: str) -> Language:
+    """A language from the text of its file. Raises ConfigError."""
+    return Language(name, dict(_flat(tomllib.loads(source), name)))
+
+
+def _flat(
+    table: Mapping[str, object], name: str, prefix: str = ""
+) -> Iterator[tuple[str, tuple[str, ...]]]:
     for key, value in table.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        elif isinstance(value, list):
+            yield from _flat(value, name, f"{prefix}{key}.")
+        elif isinstance(value, list) and value:
             yield prefix + key, tuple(str(wording) for wording in value)
+        else:
+            raise ConfigError(f"display texts {name}.toml: {prefix}{key} must be a list of texts")

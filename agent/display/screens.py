@@ -97,8 +97,13 @@ def screen(situation: Situation, *, paper: Paper, now: float) -> Animation | Non
             return _notice(paper, "paired_with", owner)
         case Failed():
             return _advice(paper, "failed", "call_support", paper.as_shown(situation.support_code))
-        case Serving():
-            return None
+        case serving:
+            return _not_ours(serving)
+
+
+def _not_ours(_: Serving) -> Animation | None:
+    """While tokens are handed out the display belongs to the payment software."""
+    return None
 
 
 def minutes_left(expires_at: float, now: float) -> int:

@@ -87,6 +87,26 @@ def test_in_horizontal_mode_the_row_shifts_left(command_set: str, horizontal: st
     assert emulator.cells() == ("CDEF", "    ")
 
 
+def test_in_horizontal_mode_the_cursor_stays_at_every_edge() -> None:
+    emulator = fed("escpos", "1B40 1F03", "08 1F0A")
+    assert emulator.cursor == (0, 0)
+
+    emulator.feed(bytes.fromhex("1F240402 09 0A"))
+    assert emulator.cursor == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("command_set", "modes"), [("escpos", "1F03 1F01"), ("cd5220", "1B13 1B11")]
+)
+def test_leaving_horizontal_mode_at_the_end_of_a_row_leaves_a_cursor(
+    command_set: str, modes: str
+) -> None:
+    horizontal, overwrite = modes.split()
+    emulator = fed(command_set, "1B40", horizontal, b"ABCD", overwrite, b"X")
+
+    assert (emulator.cells()[0], emulator.cursor) == ("ABCX", (0, 1))
+
+
 def test_vertical_mode_scrolls_down_at_the_top() -> None:
     assert fed("escpos", "1B40", b"AB", "1F0A").cells() == ("    ", "AB  ")
 
@@ -175,8 +195,13 @@ def test_bytes_show_by_code_page_and_national_set(sent: str, shown: str) -> None
     assert shown == fed("escpos", "1B40", sent).cells()[0][0]
 
 
-def test_a_display_that_is_not_selected_leaves_the_bytes_to_the_printer() -> None:
-    emulator = fed("escpos", ESCPOS_START, "1B3D01", b"AB", "1B3D02", b"C")
+@pytest.mark.parametrize(
+    ("command_set", "start"), [("escpos", ESCPOS_START), ("cd5220", CD5220_START)]
+)
+def test_a_display_that_is_not_selected_leaves_the_bytes_to_the_printer(
+    command_set: str, start: str
+) -> None:
+    emulator = fed(command_set, start, "1B3D01", b"AB", "1B40 0C", "1B3D02", b"C")
 
     assert emulator.cells() == ("C   ", "    ")
 

@@ -41,3 +41,9 @@ def test_no_text_uses_cells_that_differ_from_country_to_country(name: str) -> No
 def test_an_unknown_language_is_the_operators_mistake() -> None:
     with pytest.raises(ConfigError, match="language 'fr'; use de or en"):
         language.load("fr")
+
+
+@pytest.mark.parametrize("value", ['"STARTING"', "[]", "1"])
+def test_a_text_that_is_no_list_of_wordings_is_refused(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"xx.toml: offline.network must be a list of texts"):
+        language.read("xx", f"[offline]\nnetwork = {value}")

@@ -10,6 +10,7 @@ import pytest
 from agent.display.presenter import Presenter
 from agent.errors import ConfigError
 from agent.situation import Denied, Offline, Paired, Pairing, Serving, Starting
+from hw.contract import HardwareError
 from hw.display.emulator.terminal import EmulatedTerminal
 from hw.display.line_display import open_line_display
 from hw.display.port import SerialPort
@@ -245,11 +246,48 @@ def test_trouble_is_logged_once_not_at_every_try(
     bench.terminal.plug()
     bench.clock.skip(6.0)
     bench.presenter.show(Starting())
-    assert bench.shows("STARTING", "PLEASE WAIT", seconds=7.0)
+    assert until(lambda: bench.presenter.health == "unknown")
 
     words = [record.getMessage().split()[0] for record in caplog.records]
     assert words == ["display.absent", "display.unknown"]
     assert f"display {bench.link} is not there; check its plug" in caplog.records[0].getMessage()
+
+
+class FaultyDisplay:
+    """A display whose driver fails in a way no pty can be made to."""
+
+    device_rows, device_columns = 2, 20
+
+    def __init__(self, fault: Exception) -> None:
+        self.fault: Exception | None = fault
+        self.claims = 0
+
+    def as_shown(self, text: str) -> str:
+        return text
+
+    def claim(self) -> None:
+        self.claims += 1
+        if self.fault is not None:
+            raise self.fault
+
+    def release(self) -> None: ...
+
+    def clear_text(self) -> None: ...
+
+    def display_text_at(self, row: int, column: int, text: str) -> None: ...
+
+
+@pytest.mark.parametrize("fault", [HardwareError("not allowed"), ZeroDivisionError("a bug")])
+def test_no_fault_of_a_driver_ends_the_presenter(fault: Exception) -> None:
+    display = FaultyDisplay(fault)
+    presenter = Presenter(display=display, language="en", clock=SkipClock())
+    presenter.show(Starting())
+    assert until(lambda: presenter.health == "unusable")
+
+    display.fault = None
+    assert until(lambda: presenter.health == "unknown")
+    assert display.claims >= 2
+    presenter.close()
 
 
 def test_the_code_is_never_in_the_log(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:

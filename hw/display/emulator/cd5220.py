@@ -58,7 +58,7 @@ def _escape(glass: Glass, command: int) -> Decoder:
     elif command == 0x40:
         glass.power_on()
     elif command in _MODES:
-        glass.mode = _MODES[command]
+        glass.set_mode(_MODES[command])
     elif command == 0x6C:
         x, y = yield from take(2)
         glass.go_to(x, y)

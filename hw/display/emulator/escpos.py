@@ -82,7 +82,7 @@ def _escape(glass: Glass, command: int) -> Decoder:
 
 def _unit_separator(glass: Glass, command: int) -> Decoder:
     if command in _MODES:
-        glass.mode = _MODES[command]
+        glass.set_mode(_MODES[command])
     elif command == 0x0A:
         glass.up()
     elif command == 0x0D:

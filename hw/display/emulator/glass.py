@@ -71,6 +71,10 @@ class Glass:
         for column, byte in enumerate(line[: self.columns].ljust(self.columns)):
             self._cells[row][column] = character(byte, self.code_page, self.international)
 
+    def set_mode(self, mode: Mode) -> None:
+        self.mode = mode
+        self.column = min(self.column, self.columns - 1)
+
     def clear(self) -> None:
         self._cells = [[" "] * self.columns for _ in range(self.rows)]
         self.home()
