@@ -21,7 +21,7 @@ from agent.settings import IdentitySettings, PairSettings, StoreSettings
 from agent.supply.access import Policy
 from hw.machine import source_opener
 from tests.cli.running import Desk, running
-from tests.identity.privilege import unprivileged
+from tests.identity.privilege import reachable, unprivileged
 
 
 def only(findings: Iterator[Finding]) -> Finding:
@@ -188,11 +188,11 @@ def test_a_store_of_another_user_is_a_problem_for_that_user(tmp_path: Path) -> N
     assert found[0].what == f"{tmp_path}/grant belongs to another user"
 
 
-def test_a_directory_without_the_right_to_write_is_a_problem(tmp_path: Path) -> None:
-    directory = tmp_path / "state"
-    directory.mkdir(mode=0o555)
-    with unprivileged(tmp_path):
-        (found,) = store(directory / "grant")
+def test_a_directory_without_the_right_to_write_is_a_problem() -> None:
+    with reachable() as directory:
+        directory.chmod(0o555)
+        with unprivileged():
+            (found,) = store(directory / "grant")
 
     assert found.what == f"{directory} cannot be written by this user"
 
@@ -272,11 +272,11 @@ def test_a_file_is_no_serial_port(tmp_path: Path) -> None:
         assert only(probes.display(path, "/proc")).what == f"{path} is no serial port"
 
 
-def test_a_forbidden_port_is_told(tmp_path: Path) -> None:
+def test_a_forbidden_port_is_told() -> None:
     with pty() as port:
         mode = stat.S_IMODE(os.stat(port).st_mode)
         os.chmod(port, 0)
-        with unprivileged(tmp_path):
+        with unprivileged():
             found = only(probes.display(port, "/proc"))
         os.chmod(port, mode)
 
@@ -312,10 +312,11 @@ def test_an_agent_is_asked_how_it_is(
     assert (found.level, found.what) == (level, f"the agent answers at {path}: {says}")
 
 
-def test_an_agent_that_refuses_this_user_is_a_problem(tmp_path: Path) -> None:
-    with running(tmp_path, Desk(), Policy(own_uid=1, allow_uids=frozenset({1}))) as (path, _):
+def test_an_agent_that_refuses_this_user_is_a_problem() -> None:
+    policy = Policy(own_uid=1, allow_uids=frozenset({1}))
+    with reachable() as directory, running(directory, Desk(), policy) as (path, _):
         os.chmod(path, 0o666)
-        with unprivileged(tmp_path):
+        with unprivileged():
             found = only(probes.agent(path))
 
     assert (found.level, found.what) == (Level.PROBLEM, f"{path} refuses this user (403)")

@@ -1,6 +1,7 @@
 """For root nothing is forbidden; a test about permission has to be somebody else for a moment."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +10,16 @@ _NOBODY = 65534
 
 
 @contextmanager
-def unprivileged(directory: Path) -> Iterator[None]:
-    """Be nobody if we are root. `directory`, below pytest's private ones, stays reachable."""
-    for parent in [directory, *directory.parents]:
-        if not (mode := os.stat(parent).st_mode) & 0o001:
-            os.chmod(parent, mode | 0o001)
+def reachable() -> Iterator[Path]:
+    """A directory others can pass through; pytest keeps its own shut, again and again."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o711)
+        yield Path(directory)
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Be nobody, if we are root."""
     before = os.geteuid()
     if before == 0:
         os.seteuid(_NOBODY)

@@ -11,7 +11,7 @@ from agent.config_checks import SOURCE_NAMES
 from hw import machine
 from hw.contract import HardwareError, Reading
 from hw.machine import DeviceTree, DmiProductSerial, FileSource, source_opener
-from tests.identity.privilege import unprivileged
+from tests.identity.privilege import reachable, unprivileged
 
 DMI = "/sys/class/dmi/id/product_serial"
 TREE = "/sys/firmware/devicetree/base/serial-number"
@@ -98,12 +98,13 @@ def test_a_source_that_cannot_be_read_is_trouble_and_not_absence(tmp_path: Path)
         DmiProductSerial(root=str(tmp_path)).read()
 
 
-def test_permission_is_trouble_and_says_what_to_do(tmp_path: Path) -> None:
-    put(tmp_path, DMI, b"S-4711\n")
-    os.chmod(tmp_path / DMI.lstrip("/"), 0o000)
+def test_permission_is_trouble_and_says_what_to_do() -> None:
+    with reachable() as root:
+        put(root, DMI, b"S-4711\n")
+        os.chmod(root / DMI.lstrip("/"), 0o000)
 
-    with pytest.raises(HardwareError) as caught, unprivileged(tmp_path):
-        DmiProductSerial(root=str(tmp_path)).read()
+        with pytest.raises(HardwareError) as caught, unprivileged():
+            DmiProductSerial(root=str(root)).read()
 
     assert str(caught.value).endswith(
         f"{DMI} cannot be read ({os.strerror(errno.EACCES)}): run as root, or give the service"
