@@ -12,6 +12,7 @@ import socket
 import stat
 import struct
 from collections.abc import MutableMapping
+from dataclasses import replace
 from typing import Final
 
 from agent.errors import ConfigError
@@ -29,6 +30,13 @@ def token_mode(policy: Policy, group: str | None) -> int:
     if policy.allow_uids or policy.allow_gids:
         return 0o666
     return 0o660 if group else 0o600
+
+
+def admitting(policy: Policy, group: str | None) -> Policy:
+    """The socket's group may ask, lists or not; without lists the file sees to it."""
+    if not group or not (policy.allow_uids or policy.allow_gids):
+        return policy
+    return replace(policy, allow_gids=policy.allow_gids | {_gid(group)})
 
 
 def listen(path: str, *, mode: int, group: str | None = None) -> socket.socket:

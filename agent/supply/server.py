@@ -16,7 +16,7 @@ from agent.supply.connection import Connection, Limits
 from agent.supply.contract import BUSY, NOT_PERMITTED, TOO_MANY, Response, problem
 from agent.supply.http1 import HEAD_LIMIT, Heads
 from agent.supply.interface import TokenDesk
-from agent.supply.listening import listen, remove, token_mode
+from agent.supply.listening import admitting, listen, remove, token_mode
 
 
 def no_audit(_peer: Peer, _fingerprint: str, _life_left: float) -> None:
@@ -66,6 +66,7 @@ class Server:
     async def start(self) -> None:
         """Listen. Raises ConfigError naming the path and what to do; nothing stays open then."""
         try:
+            self.policy = admitting(self.policy, self._group)
             for name in ("token", "admin"):
                 await self._listen(name)
         except BaseException:

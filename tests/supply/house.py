@@ -54,7 +54,12 @@ class House:
 
 @contextlib.asynccontextmanager
 async def serving(
-    folder: Path, desk: Desk, *, limits: Limits | None = None, policy: Policy | None = None
+    folder: Path,
+    desk: Desk,
+    *,
+    limits: Limits | None = None,
+    policy: Policy | None = None,
+    group: str | None = None,
 ) -> AsyncIterator[House]:
     token, admin = str(folder / "token.sock"), str(folder / "admin.sock")
     audited: list[tuple[Peer, str, float]] = []
@@ -63,6 +68,7 @@ async def serving(
         socket=token,
         admin_socket=admin,
         policy=policy or Policy(own_uid=os.getuid()),
+        group=group,
         audit=lambda peer, fingerprint, left: audited.append((peer, fingerprint, left)),
         limits=limits or Limits(),
     )

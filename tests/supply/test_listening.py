@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import ConfigError
 from agent.supply.access import Policy
-from agent.supply.listening import activated, listen, peer_of, remove, token_mode
+from agent.supply.listening import activated, admitting, listen, peer_of, remove, token_mode
 from agent.supply.server import Server
 from tests.supply.desk import Desk
 
@@ -31,6 +31,15 @@ def test_the_socket_file_is_as_closed_as_the_policy_allows(
     policy: Policy, group: str | None, mode: int
 ) -> None:
     assert mode == token_mode(policy, group)
+
+
+def test_the_sockets_group_may_ask_also_beside_lists() -> None:
+    lists = Policy(own_uid=9, allow_gids=frozenset({50}))
+    assert admitting(lists, "daemon").allow_gids == {50, 1}
+    uids = Policy(own_uid=9, allow_uids=frozenset({7}))
+    assert admitting(uids, "daemon").allow_gids == {1}
+    assert admitting(lists, None) == lists
+    assert admitting(Policy(own_uid=9), "daemon") == Policy(own_uid=9)
 
 
 def test_mode_is_right_whatever_the_umask(folder: Path) -> None:

@@ -145,7 +145,7 @@ async def test_a_full_disk_behind_the_redirection_is_an_error(house: House) -> N
 
 
 def test_the_fast_path_imports_next_to_nothing() -> None:
-    script = "import sys; before = set(sys.modules); {}; print(*set(sys.modules) - before)"
+    script = "import sys, agent; before = set(sys.modules); {}; print(*set(sys.modules) - before)"
     out = subprocess.run(
         [sys.executable, "-c", script.format("import agent.supply.quick")],
         capture_output=True,

@@ -345,15 +345,20 @@ async def test_uids_and_groups_on_the_lists_get_tokens_others_do_not(
     assert len(desk.asked) == 3
 
 
-async def test_a_peer_off_the_lists_is_refused_before_anything_is_parsed(
-    folder: Path, desk: Desk
-) -> None:
-    policy = Policy(own_uid=-1, allow_uids=frozenset({4001}))
-    if os.getuid() == 0:
-        pytest.skip("root may always ask; the test above covers it")
-    async with serving(folder, desk, policy=policy) as house:
-        assert (await house.get()).status == 403
-    assert desk.asked == []
+@needs_root
+async def test_the_group_of_the_socket_gets_tokens_beside_a_list(folder: Path, desk: Desk) -> None:
+    policy = Policy(own_uid=0, allow_uids=frozenset({4001}))
+    async with serving(folder, desk, policy=policy, group="daemon") as house:
+        assert await ask_as(house.token, uid=4003, groups="1") == "HTTP/1.1 200 OK"
+        assert await ask_as(house.token, uid=4001) == "HTTP/1.1 200 OK"
+        assert await ask_as(house.token, uid=4003) == "HTTP/1.1 403 Forbidden"
+
+
+@needs_root
+async def test_with_a_group_alone_the_file_decides(folder: Path, desk: Desk) -> None:
+    async with serving(folder, desk, group="daemon") as house:
+        assert await ask_as(house.token, uid=4003, groups="1") == "HTTP/1.1 200 OK"
+        assert await ask_as(house.token, uid=4003) == "PermissionError"
 
 
 # -- the end --------------------------------------------------------------------------------------
