@@ -82,9 +82,8 @@ class Transport:
             verify=client_context(ca_file, client_certificate, client_key),
             http2=False,
             trust_env=False,
-            limits=httpx.Limits(
-                max_connections=4, max_keepalive_connections=1, keepalive_expiry=_IDLE_LIMIT
-            ),
+            # No cap, so no queue: cancelled waiters clog that of httpcore 0.16 for ever.
+            limits=httpx.Limits(max_keepalive_connections=1, keepalive_expiry=_IDLE_LIMIT),
             proxy=_proxy(proxy),
         )
         self._client = httpx.AsyncClient(

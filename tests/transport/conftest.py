@@ -7,7 +7,8 @@ import pytest
 from agent.oauth.transport import Transport
 from tests.transport.clocks import FakeClock
 
-DEADLINE = 0.6  # s; long enough for a loopback TLS handshake on a busy machine
+DEADLINE = 1.0  # s; short enough to wait for, long enough for loopback on a busy machine
+NEVER = 30.0  # s; for tests that must not run into it
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 def gzip_bomb() -> Behaviour:
-    body = gzip.compress(bytes(64 * 1024 * 1024))
+    body = gzip.compress(bytes(16 * 1024 * 1024))
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
     return raw(head.encode() + body)
 

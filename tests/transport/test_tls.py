@@ -19,7 +19,7 @@ from agent.oauth.wire import Answer, Request
 from agent.secret import Secret
 from tests.transport import hostile
 from tests.transport.clocks import FakeClock
-from tests.transport.conftest import DEADLINE
+from tests.transport.conftest import NEVER
 from tests.transport.hostile import Hostile, serving
 
 NOW = datetime.now(UTC)
@@ -49,7 +49,7 @@ async def connected(
     context: ssl.SSLContext, *, wall: float | None = None, **options: str | None
 ) -> AsyncIterator[tuple[Transport, Hostile]]:
     clock = FakeClock(wall=NOW.timestamp() if wall is None else wall)
-    transport = Transport(clock=clock, deadline=2 * DEADLINE, **options)  # type: ignore[arg-type]
+    transport = Transport(clock=clock, deadline=NEVER, **options)  # type: ignore[arg-type]
     async with serving(hostile.answer(), tls=context, host="localhost") as server:
         yield transport, server
     await transport.aclose()
@@ -77,7 +77,7 @@ async def exchanged_with_alerts(context: ssl.SSLContext, ca_file: str) -> Transp
                 while os.read(tls.fileno(), 4096):
                     pass  # a close with unread bytes would reset, and the alert be lost
 
-    transport = Transport(clock=FakeClock(), deadline=2 * DEADLINE, ca_file=ca_file)
+    transport = Transport(clock=FakeClock(), deadline=NEVER, ca_file=ca_file)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = asyncio.create_task(asyncio.to_thread(serve_one, listener))
         failed = await transport.get(f"https://localhost:{listener.getsockname()[1]}/")
@@ -290,7 +290,7 @@ async def test_a_configured_proxy_is_used_and_sees_no_secret(ca_file: str) -> No
     async with serving(_tunnel) as proxy:
         transport = Transport(
             clock=FakeClock(),
-            deadline=DEADLINE,
+            deadline=NEVER,
             ca_file=ca_file,
             proxy=f"http://user:proxy-canary@127.0.0.1:{proxy.port}",
         )

@@ -76,7 +76,7 @@ async def test_E6_D13_the_deadline_holds_however_slowly_a_server_answers(
 ) -> None:
     started = time.monotonic()
     failed = await failing(transport, behaviour)
-    assert DEADLINE <= time.monotonic() - started < DEADLINE + 0.5
+    assert DEADLINE <= time.monotonic() - started < DEADLINE + 2.0
     assert (failed.kind, failed.answer_lost) == ("network", True)
 
 
@@ -91,9 +91,9 @@ async def test_E6_a_handshake_that_never_ends_is_given_up_before_anything_was_se
 
 
 async def test_missed_deadlines_use_up_no_connections(transport: Transport) -> None:
-    """More misses than the pool has places, then it still works."""
+    """A pool that leaks places would leave the terminal mute for ever."""
     async with serving(hostile.silent) as silent, serving(hostile.answer()) as server:
-        missed = await asyncio.gather(*[transport.exchange(form(silent)) for _ in range(9)])
+        missed = await asyncio.gather(*[transport.exchange(form(silent)) for _ in range(99)])
         assert {type(each) for each in missed} == {TransportFailed}
         assert isinstance(await transport.exchange(form(server)), Answer)
 
