@@ -49,12 +49,12 @@ class Reading:
         """The checked value; or the default, with a note of what is wrong."""
         key = key or setting.key
         if key not in self.merged.values:
-            self.lines.append(Line(key=key, text=_as_toml(setting.default), origin="default"))
+            self.lines.append(Line(key=key, text=as_toml(setting.default), origin="default"))
             if setting.required:
                 self.problem(key, "is missing; add it")
             return setting.default
         raw, file = self.merged.values[key]
-        text = "(secret)" if setting.secret else _as_toml(raw)
+        text = "(secret)" if setting.secret else as_toml(raw)
         self.lines.append(Line(key=key, text=text, origin=file))
         try:
             return setting.check(raw)
@@ -94,11 +94,12 @@ def _meant(key: str) -> str:
     return f"did you mean {near[0]}?" if near else "see docs/configuration.md"
 
 
-def _as_toml(value: object) -> str:
+def as_toml(value: object) -> str:
+    """The value as the file would have it."""
     if value is None:
         return "(none)"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_as_toml, value)) + "]"
+        return "[" + ", ".join(map(as_toml, value)) + "]"
     if isinstance(value, str | bool):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
