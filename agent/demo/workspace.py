@@ -9,6 +9,7 @@ port            where the sandbox was last: a grant belongs to one server's addr
 display         the emulated display's serial port; token.sock, admin.sock: the daemon's sockets
 """
 
+import json
 import os
 import secrets
 import shutil
@@ -94,18 +95,18 @@ value = "{SERIAL}"
 splay = 0
 
 [store]
-path = "{self._path("grant")}"
-key_file = "{self._path("key")}"
+path = {_toml(self._path("grant"))}
+key_file = {_toml(self._path("key"))}
 
 [display]
-port = "{self.display}"
+port = {_toml(self.display)}
 command_set = "{COMMAND_SET}"
 rows = {ROWS}
 columns = {COLUMNS}
 
 [supply]
-socket = "{self.socket}"
-admin_socket = "{self.admin_socket}"
+socket = {_toml(self.socket)}
+admin_socket = {_toml(self.admin_socket)}
 """
 
     def _path(self, name: str) -> str:
@@ -117,3 +118,8 @@ admin_socket = "{self.admin_socket}"
         descriptor = os.open(path, flags, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+
+
+def _toml(text: str) -> str:
+    """A basic string: JSON's escapes are among TOML's."""
+    return json.dumps(text, ensure_ascii=False)

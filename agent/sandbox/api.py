@@ -5,7 +5,6 @@ with code 2003. The members of other answers follow the names in the public SDK 
 left out. The real server also puts the error class in the reason phrase; this one cannot.
 """
 
-import asyncio
 import json
 from collections.abc import Mapping
 
@@ -102,7 +101,7 @@ class Api:
         if payment is None or payment.status != "created":
             return _error(404, "ProductNotFoundException", "No such transaction to start", 404)
         started = self._ledger.change(lambda world, now: payments.start(world, payment))
-        await asyncio.sleep(options.cardholder_seconds)
+        await self._ledger.nap(options.cardholder_seconds)
         ended = self._ledger.change(
             lambda world, now: payments.finish(world, options, started, access_token=token, now=now)
         )

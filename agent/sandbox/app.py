@@ -22,7 +22,7 @@ from agent.sandbox.faults import Misbehaviour, control
 from agent.sandbox.ledger import Ledger, draw
 from agent.sandbox.world import Approved, Code, Denied, device_id
 
-_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+_HOSTS = ["127.0.0.1", "localhost"]
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _PAGE_HEADERS = _NO_STORE | {
     "Content-Security-Policy": (
@@ -129,9 +129,7 @@ class Portal:
         if code is None:
             return _page(portal.gone_page(), 404)
         form = dict(parse_qsl((await request.body()).decode(errors="replace")))
-        approve = form.get("verdict") == "approve"
-        merchant = form.get("merchant") or self._ledger.options.merchants[0]
-        verdict = Approved(merchant=merchant) if approve else Denied()
+        verdict = self._verdict(form)
         decided = self._ledger.change(
             lambda world, now: rules.decide(
                 world, verdict, user_code=form.get("user_code", ""), now=now, uuid=code.uuid
@@ -142,7 +140,14 @@ class Portal:
                 code, self._ledger.options, now=self._ledger.now(), trouble=_WRONG_CODE
             )
             return _page(page, 422)
-        return RedirectResponse(f"/portal?done={'approved' if approve else 'denied'}", 303)
+        return RedirectResponse("/portal?done=" + type(verdict).__name__.lower(), 303)
+
+    def _verdict(self, form: dict[str, str]) -> Approved | Denied:
+        if form.get("verdict") != "approve":
+            return Denied()
+        known = self._ledger.options.merchants
+        named = form.get("merchant", "")
+        return Approved(merchant=named if named in known else known[0])
 
     def _picked(self, request: Request) -> Code | None:
         device = request.path_params["device"]

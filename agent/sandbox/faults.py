@@ -1,6 +1,5 @@
 """Misbehaving on demand: the control endpoint, and what it makes the sandbox do."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -52,7 +51,7 @@ class Misbehaviour:
                 await page(scope, receive, send)
                 return
             if faults.slow_seconds > 0:
-                await asyncio.sleep(faults.slow_seconds)
+                await self._ledger.nap(faults.slow_seconds)
         await self._app(scope, receive, send)
 
 

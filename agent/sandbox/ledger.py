@@ -3,6 +3,7 @@
 The lock is for tests that approve from their own thread while the server answers in another.
 """
 
+import asyncio
 import json
 import os
 import secrets
@@ -27,6 +28,7 @@ from agent.sandbox.world import (
 )
 
 T = TypeVar("T")
+_LONGEST_NAP = 0.1  # s, and so the longest that stopping waits for a payment under way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class Ledger:
     ) -> None:
         self.options = options
         self.faults = Faults()
+        self.closing = False
         self._path = path
         self._clock = clock
         self._lock = threading.Lock()
@@ -60,6 +63,13 @@ class Ledger:
 
     def now(self) -> float:
         return self._clock()
+
+    async def nap(self, seconds: float) -> None:
+        """Wait so long, but not beyond the end of the sandbox."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self.closing:  # noqa: ASYNC110
+            # Not an asyncio.Event: the end is announced from another thread.
+            await asyncio.sleep(min(left, _LONGEST_NAP))
 
     def change(self, rule: Callable[[World, float], tuple[World, T]]) -> T:
         """Carry out a rule, keep what it makes of the world, and give back its answer."""

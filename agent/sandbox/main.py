@@ -1,6 +1,7 @@
 """`pos-agent sandbox`: an imitation of Secucard Connect on this machine, for payment developers."""
 
 import argparse
+import json
 import signal
 import sys
 import threading
@@ -96,7 +97,7 @@ def tables(server: SandboxServer, *, secret_file: str | None = None) -> str:
         where, owner = f'issuer = "{server.url}"', ""
     secret = f'secret = "{server.client_secret}"'
     if secret_file is not None:
-        secret = f'secret_file = "{secret_file}"'
+        secret = f"secret_file = {json.dumps(secret_file, ensure_ascii=False)}"
     return f"""\
 [server]
 dialect = "{server.options.dialect}"

@@ -32,7 +32,8 @@ class SandboxServer:
     def __init__(
         self, *, options: Options | None = None, port: int = 0, state_file: str | None = None
     ) -> None:
-        self.ledger = Ledger(options=options or Options(), path=state_file)
+        self._first_options = options or Options()
+        self.ledger = Ledger(options=self._first_options, path=state_file)
         self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -115,6 +116,12 @@ class SandboxServer:
         """Change fields of `options` while running, for what happens from now on."""
         self.ledger.options = replace(self.ledger.options, **changes)
 
+    def reset(self) -> None:
+        """As when it started without a state file: nothing paired, first options, no fault."""
+        self._change(lambda world: World())
+        self.ledger.options = self._first_options
+        self.well()
+
     # -- life -------------------------------------------------------------------------------------
 
     def start(self) -> Self:
@@ -122,9 +129,11 @@ class SandboxServer:
         return self
 
     def stop(self) -> None:
-        """End it, dropping what hangs after 1 s; may be called twice."""
+        """End it, cutting short what blocks; may be called twice, or before `start()`."""
+        self.ledger.closing = True
         self._server.should_exit = True
-        self._thread.join(_STOP_SECONDS)
+        if self._thread.is_alive():
+            self._thread.join(_STOP_SECONDS)
         self._socket.close()
 
     def __enter__(self) -> Self:

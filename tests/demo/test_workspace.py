@@ -19,7 +19,7 @@ def made(directory: Path) -> Workspace:
 
 
 def test_its_configuration_is_one_the_daemon_takes(tmp_path: Path) -> None:
-    work = made(tmp_path / "demo")
+    work = made(tmp_path / 'a "demo" of Müller\'s')
     with SandboxServer() as sandbox:
         text = work.configure(
             port=sandbox.port,

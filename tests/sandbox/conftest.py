@@ -1,4 +1,4 @@
-"""A sandbox on a free port, and a client for it."""
+"""A sandbox on a free port, as new for each test, and a client for it."""
 
 from collections.abc import Iterator
 
@@ -9,10 +9,16 @@ from agent.sandbox.server import SandboxServer
 from agent.sandbox.world import Options
 
 
-@pytest.fixture
-def sandbox() -> Iterator[SandboxServer]:
+@pytest.fixture(scope="module")
+def running() -> Iterator[SandboxServer]:
     with SandboxServer(options=Options(cardholder_seconds=0.05)) as server:
         yield server
+
+
+@pytest.fixture
+def sandbox(running: SandboxServer) -> Iterator[SandboxServer]:
+    yield running
+    running.reset()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from agent.sandbox.server import SandboxServer
-from agent.sandbox.world import device_id
+from agent.sandbox.world import Options, device_id
 from tests.sandbox.device import UUID, Device
 
 DEAD = {
@@ -80,6 +80,28 @@ def test_a_payment_blocks_until_the_cardholder_is_done(device: Device) -> None:
     assert paid.json() == {**created, "status": "ok"}
     again = device.api("POST", f"/Smart/Transactions/{created['id']}/start/cashless", token)
     assert again.status_code == 404
+
+
+def test_stopping_the_sandbox_does_not_wait_for_a_cardholder(
+    client: httpx.Client, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sandbox = SandboxServer(options=Options(cardholder_seconds=60)).start()
+    device = Device(client=client, sandbox=sandbox)
+    token = device.pair()["access_token"]
+    path = f"/Smart/Transactions/{payment(device, token).json()['id']}/start/cashless"
+    answers: list[httpx.Response] = []
+    call = threading.Thread(target=lambda: answers.append(device.api("POST", path, token)))
+    call.start()
+    _until(lambda: sandbox.world.payments[-1].status == "running")
+    began = time.monotonic()
+    sandbox.stop()
+    call.join()
+    assert time.monotonic() - began < 2
+    assert capfd.readouterr().err == ""
+
+
+def test_a_server_that_never_started_can_be_stopped() -> None:
+    SandboxServer().stop()
 
 
 @pytest.mark.parametrize(("survives", "status"), [(False, 403), (True, 200)])

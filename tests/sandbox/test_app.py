@@ -133,6 +133,14 @@ def test_pages_forbid_scripts_and_frames(sandbox: SandboxServer, client: httpx.C
     assert "frame-ancestors 'none'" in policy
 
 
+def test_only_a_known_merchant_gets_a_device(sandbox: SandboxServer, client: httpx.Client) -> None:
+    device = Device(client=client, sandbox=sandbox)
+    given = {"user_code": device.ask(), "verdict": "approve", "merchant": "<b>Somebody"}
+    client.post(f"{sandbox.portal}/{device_id(UUID)}", data=given)
+    assert device.poll().is_success
+    assert sandbox.world.sessions[0].merchant == sandbox.options.merchants[0]
+
+
 # -- RFC 8628 mode --------------------------------------------------------------------------------
 
 

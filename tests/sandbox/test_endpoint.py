@@ -184,6 +184,12 @@ def test_a_body_that_cannot_be_read_has_no_grant_type(body: bytes, kind: str) ->
     assert reply.body["error_description"] == "The grant type was not specified in the request"
 
 
+def test_secucards_endpoint_takes_the_last_of_repeated_fields() -> None:
+    body = b"grant_type=foo&grant_type=client_credentials&" + urlencode(CLIENT).encode()
+    _, reply = ask(Asked(content_type="application/x-www-form-urlencoded", body=body))
+    assert reply.status == 200
+
+
 def basic(text: str) -> str:
     return "Basic " + base64.b64encode(text.encode()).decode()
 

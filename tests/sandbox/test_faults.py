@@ -42,6 +42,18 @@ def test_the_control_endpoint_turns_the_same_knobs(
     assert client.get(sandbox.portal).is_success
 
 
+def test_a_reset_sandbox_is_as_new(sandbox: SandboxServer, client: httpx.Client) -> None:
+    device = Device(client=client, sandbox=sandbox)
+    tokens = device.pair()
+    sandbox.set(interval=9)
+    sandbox.down(60)
+    sandbox.reset()
+    assert client.get(sandbox.portal).is_success
+    assert (sandbox.world.codes, sandbox.world.sessions) == ((), ())
+    assert sandbox.options.interval == 5
+    assert device.refresh(tokens["refresh_token"]).status_code == 400
+
+
 @pytest.mark.parametrize("kind", ["access_tokens", "refresh_tokens"])
 def test_tokens_are_killed_by_request(
     sandbox: SandboxServer, client: httpx.Client, kind: str

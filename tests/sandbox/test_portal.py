@@ -87,9 +87,9 @@ def test_trouble_is_said_beside_the_form() -> None:
 
 def test_the_last_minute_is_counted_in_seconds_and_never_below_zero() -> None:
     last = code(asked_at=NOW - 1200 + 59.5)
-    assert "59 s left" in portal.approval_page(last, Options(), now=NOW)
+    assert ", 59 s left" in portal.approval_page(last, Options(), now=NOW)
     over = code(asked_at=NOW - 1300)
-    assert "0 s left" in portal.approval_page(over, Options(), now=NOW)
+    assert ", 0 s left" in portal.approval_page(over, Options(), now=NOW)
 
 
 def test_pages_need_nothing_from_elsewhere() -> None:
