@@ -193,9 +193,11 @@ def _check_denied(profile: Profile) -> None:
         for place in _PLACES:
             for value in values.get(name, (0,)):
                 _check_command(name, template, {**place, "value": value})
+    line = profile.commands.get("write_line") or profile.commands["move"]
     for order in (BEGIN, KEEP):
         parts = (profile.commands.get(name) for name in order)
-        whole = b"".join(part.render({"value": 0}) for part in parts if part is not None)
+        sent = [part.render({"value": 0}) for part in parts if part is not None]
+        whole = b"".join((*sent, line.render(_PLACES[0], _TEXT).partition(_TEXT)[0]))
         if (why := deny.reason(whole, text_follows=True)) is not None:
             raise _Wrong(f"commands together would send {whole.hex().upper()}: never, {why}")
 

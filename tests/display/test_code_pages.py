@@ -15,6 +15,8 @@ from hw.display.code_pages import CHARACTER_SETS, as_shown, encode
         ("Müller", "ascii", "Mueller"),
         ("MÜLLER", "ascii", "MUELLER"),
         ("Übel", "ascii", "Uebel"),
+        ("ÜBEL", "ascii", "UEBEL"),
+        ("BÜ", "ascii", "BUE"),
         ("Ü", "ascii", "Ue"),
         ("Café", "ascii", "Cafe"),
         ("Cafe\u0301", "cp850", "Café"),

@@ -68,6 +68,24 @@ def test_only_changed_rows_are_written_and_nothing_when_nothing_changed() -> Non
     assert escpos.encode((b"AAAA", b"BBBB"), (b"AAAA", b"BBBB")) == b""
 
 
+def test_every_control_byte_is_replaced_as_the_last_step() -> None:
+    cells = bytes([*range(0x20), 0x7F])
+
+    sent = encoder("escpos", rows=1, columns=33).encode((), (cells,))
+    assert sent.endswith(b"?" * 33)
+
+
+def test_cells_are_counted_through_the_rows_of_this_glass() -> None:
+    profile = read(
+        "cells",
+        'schema = 1\ntitle = "Logic Controls"\nsources = ["LD9000 manual"]\n[commands]\n'
+        'initialise = "1F"\nclear = "1F"\nmove = "10 {cell}"',
+    )
+    sent = Encoder(profile=profile, rows=3, columns=4).encode((), (b"A", b"B", b"C"))
+
+    assert sent == b"\x10\x00A   \x10\x04B   \x10\x08C   "
+
+
 def test_a_target_is_selected_first_and_before_every_repaint() -> None:
     behind_printer = Encoder(profile=load("escpos"), rows=2, columns=4, target="display")
 

@@ -91,6 +91,7 @@ def test_what_is_wrong_is_said_with_file_and_key(old: str, new: str, complaint: 
         'write_line = "1B51 {text} 1B73"',
         'brightness = "1B {value+0x6F}"',
         'initialise = "1B"\nclear = "73"',
+        'overwrite = "1B"\nmove = "73 {row}"',
     ],
 )
 def test_no_profile_can_make_the_encoder_send_what_is_denied(commands: str) -> None:

@@ -275,6 +275,13 @@ def test_a_renewed_code_is_announced_for_two_seconds() -> None:
     assert shown(pairing(), paper()).intro == ()
 
 
+def test_of_a_long_terminal_id_the_end_is_shown() -> None:
+    long_id = pairing(terminal="/vendor/x/serial/0123456789")
+
+    assert rows(long_id, paper())[-1][0] == "TERMINAL /0123456789"
+    assert rows(long_id, paper(rows=4))[0][3] == "3456789 VALID 14 MIN"
+
+
 def test_a_single_page_address_stays_longer_than_advice() -> None:
     short = pairing(verification_uri="https://pair.example.com/d/")
     frames = shown(short, paper()).frames
