@@ -10,6 +10,7 @@ VENV_DEMO ?= .venv-demo
 VENV_FLOOR ?= .venv-floor
 JOBS ?= 2
 BIN := $(VENV)/bin
+CODE := agent hw deploy tests
 
 .PHONY: help
 help: ## this list
@@ -28,12 +29,12 @@ demo: $(VENV_DEMO)/.ready ## pair and pay on this machine, display included; AUT
 test: packages format lint types contracts check floor ## everything that has to hold; installs what it needs
 
 .PHONY: format
-format: $(VENV)/.ready ## formatting, checked (ruff format . changes it)
-	$(BIN)/ruff format --check --quiet . || { $(BIN)/ruff format --diff --quiet .; exit 1; }
+format: $(VENV)/.ready ## formatting, checked
+	$(BIN)/ruff format --check --quiet $(CODE) || { $(BIN)/ruff format --diff --quiet $(CODE); exit 1; }
 
 .PHONY: lint
 lint: $(VENV)/.ready ## ruff
-	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff check --quiet $(CODE)
 
 .PHONY: types
 types: $(VENV)/.ready ## mypy --strict
@@ -45,13 +46,11 @@ contracts: $(VENV)/.ready ## who may import whom
 
 .PHONY: check
 check: $(VENV)/.ready node-modules ## all tests, in random order; pure modules covered to the last branch
-	rm -f build/coverage*
-	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report= $(ARGS)
-	$(BIN)/coverage report
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(if $(ARGS),$(ARGS),--cov)
 
 .PHONY: floor
 floor: $(VENV_FLOOR)/.ready ## the quick tests with the library versions of Debian 12
-	$(VENV_FLOOR)/bin/python -m pytest -n $(JOBS) -q -m "not system and not interop and not newest" $(ARGS)
+	$(VENV_FLOOR)/bin/python -m pytest -n $(JOBS) $(patsubst %,--ignore=tests/%,deploy interop system) $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.ready ## what it costs, as ratios to a floor; also in build/bench.json
