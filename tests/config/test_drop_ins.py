@@ -27,6 +27,15 @@ def test_the_last_file_in_alphabetical_order_wins(tmp_path: Path) -> None:
     assert settings.server.token_endpoint == "https://auth.example.com/oauth/token"
 
 
+def test_the_order_is_the_alphabets_and_not_the_file_systems(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL)
+    names = [f"{letter}.toml" for letter in "tqzaykbmcxwdp"]
+    for name in names:
+        drop_in(tmp_path, name, "")
+
+    assert [Path(file).name for file in config.read(path).files[1:]] == sorted(names)
+
+
 def test_only_toml_files_count_and_hidden_ones_do_not(tmp_path: Path) -> None:
     path = write(tmp_path, MINIMAL)
     for name in ("a.toml.bak", ".hidden.toml", "README"):

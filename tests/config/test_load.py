@@ -178,3 +178,22 @@ def test_a_store_elsewhere_takes_its_key_along(tmp_path: Path) -> None:
 def test_http_is_for_this_machine_and_https_for_all(tmp_path: Path, url: str) -> None:
     text = with_lines("server", f'token_endpoint = "{url}"')
     assert load(tmp_path, text).server.token_endpoint == url
+
+
+def test_a_scope_of_several_words_is_kept(tmp_path: Path) -> None:
+    text = with_lines("server", 'scope = "openid https://a.example/x!"')
+    assert load(tmp_path, text).server.scope == "openid https://a.example/x!"
+
+
+@pytest.mark.parametrize(
+    ("table", "line"),
+    [
+        ("server", "deadline = 1"), ("server", "deadline = 120"),
+        ("pairing", "codes = 1"), ("pairing", "codes = 1000"),
+        ("pairing", "denied_pause = 0"), ("pairing", "refused_pause = 86400.0"),
+        ("renewal", "splay = 0"), ("supply", "allow_uids = [0, 4294967294]"),
+        ("[identity.pair]", 'value = "1"'), ("[identity.pair]", 'value = "0"'),
+    ],
+)  # fmt: skip
+def test_the_limits_themselves_are_allowed(tmp_path: Path, table: str, line: str) -> None:
+    load(tmp_path, with_lines(table, line))

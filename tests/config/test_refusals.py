@@ -47,6 +47,7 @@ ROWS = [
     ("server", ['device_authorization_endpoint = "https://a.example"'], "is not for the dialect"),
     ("server", RFC, "server.issuer: write issuer"),
     ("server", [*RFC, 'issuer = "https://a/?b"'], "server.issuer: has a query, which an issuer"),
+    ("server", [*RFC, 'issuer = "https://a"', 'token_endpoint = "https://a/t"'], "write issuer"),
     ("server", ['scope = "a  b"'], "server.scope: is not a scope; write words"),
     ("server", ['scope = "a\\"b"'], "server.scope: is not a scope; write words"),
     ("server", ['ca_file = "ca.pem"'], "server.ca_file: is a relative path; write the whole"),
@@ -59,6 +60,7 @@ ROWS = [
     ("client", [f'id = "{LONG}"'], "client.id: has 5000 characters; at most 256 are allowed"),
     ("client", ['grant = "password"'], "client.grant: is not one of device, client_credentials"),
     ("client", ['grant = "device_pin"'], "client.pin: is missing; add one of pin_file"),
+    ("server", ['scope = "ä"'], "server.scope: is not a scope; write words"),
     ("client", ['pin_file = "/pin"'], "client.pin: is only for grant = "),
     ("client", ['secret_credential = "c"'], r"given more than once \(client.secret_file, client.s"),
     ("client", ['secret_file = "s"'], "client.secret_file: is a relative path"),
@@ -75,6 +77,7 @@ ROWS = [
     ("[identity.pair]", ['value = "Default String"'], "value: is a placeholder, not this term"),
     ("[identity.pair]", ['key = "vendor"'], "the key 'vendor' is there twice; name each key"),
     ("[identity.pair]", ["!value", 'sources = ["dmi"]'], "sources: is not one of file, dmi"),
+    ("[identity.pair]", ["!value", 'sources = ["file"]'], 'file and the source "file" go toget'),
     ("[identity.pair]", ["!value", "sources = []"], "sources: is empty or names a source twice"),
     ("[identity.pair]", ['sources = ["device-tree"]'], "write either value, or sources"),
     ("pairing", ["codes = 0"], "pairing.codes: is 0; allowed are 1 to 1000 codes"),
@@ -130,6 +133,14 @@ def test_what_is_missing_is_asked_for(tmp_path: Path, gone: str, says: str) -> N
 
     with pytest.raises(ConfigError, match=says):
         config.load(write(tmp_path, "\n".join(lines)))
+
+
+def test_a_device_pin_is_known_to_secucard_only(tmp_path: Path) -> None:
+    text = with_lines("client", 'grant = "device_pin"', 'pin_file = "/pin"')
+    text = text.replace("token_endpoint", 'dialect = "rfc8628"\nissuer')
+
+    with pytest.raises(ConfigError, match=r'client\.grant: device_pin is known to the dialect "s'):
+        config.load(write(tmp_path, text))
 
 
 def test_an_identity_without_a_pair_is_refused(tmp_path: Path) -> None:

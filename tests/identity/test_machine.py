@@ -56,6 +56,14 @@ def test_a_device_tree_string_ends_with_nul(tmp_path: Path) -> None:
     assert found == Reading(source=TREE, value="10000000a1b2c3d4")
 
 
+def test_only_the_nul_is_taken_off_a_device_tree_string(tmp_path: Path) -> None:
+    put(tmp_path, TREE, b"A-4711\n\0")
+
+    found = DeviceTree(root=str(tmp_path)).read()
+
+    assert found == Reading(source=TREE, value="A-4711\n")
+
+
 def test_a_machine_without_the_source_gives_none(tmp_path: Path) -> None:
     root = str(tmp_path)
     assert FileSource(path="/etc/serial", root=root).read() is None
