@@ -11,6 +11,7 @@ from agent.cli_talk import printable
 from agent.doctor import Finding, ok, problem
 from agent.errors import ConfigError
 from agent.settings import Settings
+from hw.display.profile import shipped
 from hw.machine import source_opener
 
 
@@ -53,7 +54,14 @@ def _of_settings(settings: Settings) -> Iterator[Finding]:
     by_name.append(("store", partial(probes.store, settings.store, euid)))
     by_name.append(("network", partial(doctor_network.server, settings.server)))
     if settings.display is not None:
+        yield from _command_set(settings.display.command_set)
         by_name.append(("display", partial(probes.display, settings.display.port)))
     by_name.append(("socket", partial(probes.agent, settings.supply.socket)))
     for name, probe in by_name:
         yield from probes.bounded(name, probe)
+
+
+def _command_set(name: str) -> Iterator[Finding]:
+    if name not in shipped():
+        do = f"set display.command_set to one of {', '.join(sorted(shipped()))}"
+        yield problem("display", f"there is no command set {name}", do)

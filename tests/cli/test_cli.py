@@ -322,6 +322,7 @@ def test_the_doctor_finds_a_sound_terminal_well_and_a_broken_one_not(tmp_path: P
         well = pos_agent("doctor", "--config", config)
     os.close(slave)
     os.close(master)
+    write(tmp_path / "config.d", '[display]\ncommand_set = "epson"\n', name="a.toml")
     ill = pos_agent("doctor", "--config", config)
 
     sound = ("clock", "config", "identity", "credentials", "store", "name", "display", "socket")
@@ -331,4 +332,5 @@ def test_the_doctor_finds_a_sound_terminal_well_and_a_broken_one_not(tmp_path: P
     for name in ("network", "display", "socket"):
         assert f"problem  {name:<11} " in ill.stdout
     assert ill.returncode == 1
+    assert "there is no command set epson" in ill.stdout
     assert "s3cret" not in well.stdout + well.stderr + ill.stdout + ill.stderr
