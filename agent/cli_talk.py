@@ -148,6 +148,8 @@ def _renewal(renewal: Mapping[str, object]) -> str:
 def _flat(fact: object) -> str:
     if isinstance(fact, dict):
         return ", ".join(f"{key} {_flat(value)}" for key, value in fact.items())
+    if isinstance(fact, list):
+        return "/".join(map(_flat, fact))
     if isinstance(fact, bool):
         return "yes" if fact else "no"
     return "none" if fact is None else str(fact)

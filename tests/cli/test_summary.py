@@ -70,6 +70,7 @@ def test_further_facts_are_flattened() -> None:
     assert told["Display"] == "claimed"
     assert told["Version"] == "1"
     assert lines(store={"direct_io": False})["Store"] == "direct_io no"
+    assert lines(store={"slots": ["valid", "blank"]})["Store"] == "slots valid/blank"
 
 
 def test_no_server_can_move_the_cursor() -> None:
