@@ -167,14 +167,18 @@ class Daemon:
             return
         from agent.display.presenter import Presenter  # noqa: PLC0415  # only if there is one
         from hw.display.line_display import open_line_display  # noqa: PLC0415
+        from hw.display.profile import ProfileError  # noqa: PLC0415
 
-        display = open_line_display(
-            port=settings.port,
-            command_set=settings.command_set,
-            baudrate=settings.baudrate,
-            rows=settings.rows,
-            columns=settings.columns,
-        )
+        try:
+            display = open_line_display(
+                port=settings.port,
+                command_set=settings.command_set,
+                baudrate=settings.baudrate,
+                rows=settings.rows,
+                columns=settings.columns,
+            )
+        except ProfileError as exc:
+            raise ConfigError(f"[display]: {exc}") from exc
         self._presenter = Presenter(
             display=display, language=self._settings.language, clock=self._clock
         )

@@ -65,7 +65,6 @@ _SILENT: Final = frozenset(
     {
         "display.claimed",
         "display.released",
-        "display.unknown",
         "supply.handed_out",
         "pairing.started",
     }

@@ -110,6 +110,7 @@ class Presenter:
                 return self._paint(paint)
 
     def _paint(self, paint: Paint) -> float:
+        started = self._clock.now()  # what happens to the display from now on, we may not know
         try:
             if not self._glass.claimed:
                 self._display.claim()
@@ -117,7 +118,7 @@ class Presenter:
                 self._display.display_text_at(row, 0, paint.rows[row])
         except HardwareError as exc:
             return self._trouble(_health(exc), str(exc))
-        self._glass = painted(self._glass, paint, self._clock.now())
+        self._glass = painted(self._glass, paint, started)
         self._report("unknown")
         return paint.until
 
@@ -136,8 +137,10 @@ class Presenter:
         """Say it once, not at every attempt."""
         if health != self._health:
             self._health = health
-            level = logging.WARNING if reason else logging.INFO
-            log.event(_LOG, f"display.{health}", level=level, reason=reason)
+            if reason:
+                log.event(_LOG, f"display.{health}", level=logging.WARNING, reason=reason)
+            else:
+                log.event(_LOG, "display.claimed" if health == "unknown" else "display.released")
 
 
 def _health(exc: HardwareError) -> Health:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def until(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
+def until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
     """Whether it came to hold in time."""
     end = time.monotonic() + seconds
     while not (found := holds()) and time.monotonic() < end:
