@@ -135,14 +135,17 @@ packages:
 	  procps='command -v pgrep' \
 	  curl='command -v curl'
 
-# A virtual environment is made anew when its lock file changes: nothing left over can help.
+# A virtual environment is made anew when its lock file changes: nothing left over can help. Without
+# --no-deps the pip of Debian 12 would look for the newest release of a dependency asked for with an
+# extra (coverage[toml]) and stop, as the lock has no hash for it. `pip check` tells what is missing.
 define environment
 	@.ci/need-packages python3-venv='$(PYTHON) -c "import ensurepip"'
 	rm -rf $(@D)
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install -qq --require-hashes -r requirements-build.lock
-	$(@D)/bin/python -m pip install -qq --require-hashes --no-build-isolation --use-pep517 -r $<
+	$(@D)/bin/python -m pip install -qq --require-hashes --no-deps --no-build-isolation --use-pep517 -r $<
 	$(@D)/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
+	$(@D)/bin/python -m pip check
 	touch $@
 endef
 
