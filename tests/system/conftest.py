@@ -23,6 +23,7 @@ owner_endpoint = "http://127.0.0.1:{shop.PORT}/api/v2/General/Merchants/me"
 
 [client]
 id = "{Options().client_id}"
+secret_file = "/etc/pos-agent/client-secret"
 
 [identity]
 vendor = "acme"
