@@ -11,6 +11,8 @@ from agent.oauth import pairing, renewal
 from agent.oauth.events import AccessDenied, InvalidGrant, Refused, StoreCleared, Unreadable
 from agent.view import reason
 
+Fields = tuple[tuple[str, str | int | float | bool | None], ...]
+
 _TROUBLE: Final = frozenset(
     {"failed", "refused", "denied", "lost", "corrupt", "unreadable", "foreign", "paused"}
 )
@@ -21,7 +23,7 @@ class Line:
     """One event and its fields, in order."""
 
     event: str
-    fields: tuple[tuple[str, object], ...] = ()
+    fields: Fields = ()
 
     @property
     def trouble(self) -> bool:
@@ -100,7 +102,7 @@ def _renewed(
         )
 
 
-def _code(state: pairing.AwaitingUser, now: float) -> tuple[tuple[str, object], ...]:
+def _code(state: pairing.AwaitingUser, now: float) -> Fields:
     return (
         ("verification_uri", state.authorization.verification_uri),
         ("expires_in", round(state.expires_at - now)),
@@ -114,7 +116,7 @@ def _saved(unsaved: str | None) -> Line:
     return Line("grant.save_failed", (("reason", unsaved),))
 
 
-def _words(why: Refused) -> tuple[tuple[str, object], ...]:
+def _words(why: Refused) -> Fields:
     return (
         ("error", why.error),
         ("description", why.description),
@@ -124,7 +126,7 @@ def _words(why: Refused) -> tuple[tuple[str, object], ...]:
 
 def _lost(
     why: InvalidGrant | Unreadable | StoreCleared | Refused,
-) -> tuple[tuple[str, object], ...]:
+) -> Fields:
     match why:
         case InvalidGrant(description=description, after_lost_answer=after_lost_answer):
             return (

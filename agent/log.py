@@ -4,14 +4,15 @@
 
 In journald the line carries its priority (`<6>`, sd-daemon(3)) and no time, for journald has both;
 elsewhere it begins with the time in UTC. Values are text, numbers, booleans or None and nothing
-else: a Secret is refused. Line breaks and control
-characters are escaped, so no server can write a line of its own into the log.
+else: a Secret is refused. Line breaks and control characters are escaped, so no server can write a
+line of its own into the log.
 """
 
 import json
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final, TextIO
 
@@ -24,10 +25,10 @@ _PRIORITIES: Final = (
 _LONGEST: Final = 1000  # characters of one value; the rest helps nobody and fills a small flash
 _OURS: Final = ("agent", "hw")
 
+Field = str | int | float | bool | None
 
-def event(
-    logger: logging.Logger, name: str, /, level: int = logging.INFO, **fields: object
-) -> None:
+
+def event(logger: logging.Logger, name: str, /, level: int = logging.INFO, **fields: Field) -> None:
     """Log that this happened. Raises TypeError for a field of any other type, such as Secret."""
     if logger.isEnabledFor(level):
         logger.log(level, "%s", line(name, **fields))
@@ -35,7 +36,7 @@ def event(
         _check(fields)
 
 
-def line(name: str, /, **fields: object) -> str:
+def line(name: str, /, **fields: Field) -> str:
     """The event as text."""
     _check(fields)
     return " ".join((name, *(f"{key}={_as_text(value)}" for key, value in fields.items())))
@@ -95,7 +96,7 @@ def _texts(record: logging.LogRecord) -> list[str]:
     return texts
 
 
-def _check(fields: dict[str, object]) -> None:
+def _check(fields: Mapping[str, object]) -> None:
     for key, value in fields.items():
         if value is not None and not isinstance(value, str | int | float):
             raise TypeError(

@@ -53,7 +53,7 @@ def test_an_event_is_a_word_and_its_fields_in_order() -> None:
     ],
 )  # fmt: skip
 def test_a_value_cannot_break_out_of_its_field(value: object, text: str) -> None:
-    assert log.line("e", field=value) == f"e field={text}"
+    assert log.line("e", field=value) == f"e field={text}"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("value", [Secret(TOKEN), [Secret(TOKEN)], b"bytes", {"a": 1}, object()])
@@ -63,7 +63,7 @@ def test_S10_16_a_secret_is_refused_even_below_the_level_that_is_logged(
 ) -> None:
     with configured("info") as stream:
         with pytest.raises(TypeError, match=r"the field token is of type \w+; log text") as caught:
-            log.event(logging.getLogger("agent.x"), "e", level=level, token=value)
+            log.event(logging.getLogger("agent.x"), "e", level=level, token=value)  # type: ignore[arg-type]
 
     assert TOKEN not in str(caught.value)
     assert stream.getvalue() == ""
