@@ -65,7 +65,7 @@ NEEDS_MORE = {
     "file": "go together",
     "value": "either value, or sources",
     "secret": "more than once",
-    "secret_credential": "more than once",
+    "secret_file": "more than once",
     "secret_command": "more than once",
 }
 
