@@ -9,8 +9,8 @@ import asyncio
 import os
 import signal
 import stat
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -118,26 +118,45 @@ def _open_at_once(path: str, flags: int) -> int:
 
 async def _from_command(argv: tuple[str, ...], limit: float) -> Secret:
     what = f"secret command {argv[0]}"  # the arguments may be nobody's business
-    process = await asyncio.create_subprocess_exec(
-        *argv,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        start_new_session=True,  # a group of its own, so that its children die with it
-    )
-    assert process.stdout is not None  # noqa: S101  # PIPE was asked for
-    try:
-        async with asyncio.timeout(limit):
-            output = await _read_all(process.stdout, what)
-            status = await process.wait()
-    except BaseException as error:
-        await _kill(process)
-        if isinstance(error, TimeoutError):
-            raise ConfigError(f"{what} did not finish within {limit:g} s") from error
-        raise
+    async with _pipe() as (output, input_end):
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=input_end,
+                stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True,  # a group of its own, so that its children die with it
+            )
+        finally:
+            os.close(input_end)
+        try:
+            async with asyncio.timeout(limit):
+                printed = await _read_all(output, what)
+                status = await process.wait()
+        except BaseException as error:
+            await _kill(process)
+            if isinstance(error, TimeoutError):
+                raise ConfigError(f"{what} did not finish within {limit:g} s") from error
+            raise
     if status != 0:
         raise ConfigError(f"{what} failed with exit status {status}")
-    return _first_line(output, what)
+    return _first_line(printed, what)
+
+
+@asynccontextmanager
+async def _pipe() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
+    """What a command prints, and the descriptor it prints to. With asyncio's own pipe, a process
+    that outlives its group and keeps the pipe open would cost us a descriptor each time.
+    """
+    read_end, write_end = os.pipe()
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb", 0)
+    )
+    try:
+        yield reader, write_end
+    finally:
+        transport.close()
 
 
 async def _read_all(stream: asyncio.StreamReader, what: str) -> bytes:
@@ -153,9 +172,7 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
     """Leave nothing behind: not the command, not what it started in its group."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    with suppress(TimeoutError):  # something outside the group may still hold the pipe
-        async with asyncio.timeout(1.0):
-            await process.wait()
+    await process.wait()
 
 
 def _first_line(data: bytes, what: str) -> Secret:

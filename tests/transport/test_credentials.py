@@ -216,5 +216,28 @@ async def test_S10_12_cancelling_ends_the_command_at_once(tmp_path: Path) -> Non
     assert gone(pid)
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("/usr/bin/yes", CANARY),
+        ("/bin/sh", "-c", "setsid sleep 3 & exec sleep 60"),  # keeps the pipe open
+        ("/nonexistent/vault",),
+    ],
+    ids=["chatters", "leaves a process behind", "missing"],
+)
+async def test_a_command_that_fails_costs_no_descriptor(argv: tuple[str, ...]) -> None:
+    await refused(FromCommand(argv, 0.3))
+    before = await descriptors()
+    await refused(FromCommand(argv, 0.3))
+    assert await descriptors() == before
+
+
+async def descriptors() -> int:
+    """How many this process has open, once closed transports have had their turns of the loop."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return len(os.listdir("/proc/self/fd"))
+
+
 def test_no_source_shows_its_secret() -> None:
     assert CANARY not in repr(InConfig(Secret(CANARY)))
