@@ -4,6 +4,7 @@ Methods raise OSError as `os` does. `pread` and `pwrite` take a page-aligned buf
 I/O wants one, and return the count of bytes, which may be short.
 """
 
+import errno
 import mmap
 import os
 from typing import Protocol
@@ -17,6 +18,10 @@ class Disk(Protocol):
     def pread(self, fd: int, buffer: mmap.mmap, offset: int) -> int: ...
 
     def pwrite(self, fd: int, buffer: mmap.mmap, offset: int) -> int: ...
+
+    def allocate(self, fd: int, size: int) -> None:
+        """Reserve the blocks of a file of `size` bytes (posix_fallocate(3))."""
+        ...
 
     def fsync(self, fd: int) -> None: ...
 
@@ -44,6 +49,13 @@ class SystemDisk:
 
     def pwrite(self, fd: int, buffer: mmap.mmap, offset: int) -> int:
         return os.pwrite(fd, buffer, offset)
+
+    def allocate(self, fd: int, size: int) -> None:
+        try:
+            os.posix_fallocate(fd, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # as some file systems answer
+                raise
 
     def fsync(self, fd: int) -> None:
         os.fsync(fd)

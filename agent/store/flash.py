@@ -5,10 +5,10 @@ back from the medium, and only then counts. It takes no space, so a full disk do
 touches no directory. `docs/durability.md` has the picture, the promises and their limits.
 """
 
-import errno
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,47 +16,41 @@ from agent.errors import StoreCorrupt, StoreError, StoreNotWritable
 from agent.oauth.events import Grant
 from agent.store.aside import set_aside
 from agent.store.disk import Disk, SystemDisk
-from agent.store.medium import Medium, Signature
+from agent.store.keyring import KeyRing
+from agent.store.medium import Medium
 from agent.store.payload import RecordTooLarge, stored_form
 from agent.store.record import (
     SLOT_SIZE,
-    SLOTS,
     Finding,
     Opened,
-    RecordKeys,
     Slot,
-    Spoiled,
     all_blank,
     newest,
-    next_generation,
-    open_slot,
-    seal,
+    oldest_first,
     unreadable,
     victim,
     worst,
 )
+from agent.store.slots import Slots
 from agent.store.trouble import explain
 
 _STEPS: Final = {
     Finding.KEY_UNAVAILABLE: "put the key back and restart, or pair this terminal again",
     Finding.NEWER_FORMAT: "update the agent and put the copy back, or pair this terminal again",
 }
-_ABSENT: Final[tuple[Slot, ...]] = tuple(
-    Spoiled(slot=slot, finding=Finding.BLANK) for slot in range(SLOTS)
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """For status and doctor; nothing in it is secret.
 
-    `generation` counts slots written since enrolment, failed tries included. Without `direct_io`
-    a save rests on the page cache's word. `slots` are `valid` or the finding.
+    `writes` counts slots written since enrolment, failed tries included. Without `direct_io` a
+    save rests on the page cache's word. `slots` are `valid` or the finding.
     """
 
     path: str
     direct_io: bool
-    generation: int
+    writes: int
     bytes_written: int
     slots: tuple[str, ...]
     last_error: str | None
@@ -69,7 +63,7 @@ class FlashStore:
         self,
         *,
         path: str,
-        keys: RecordKeys,
+        keys: KeyRing,
         uuid: str,
         disk: Disk | None = None,
         random: Callable[[int], bytes] = os.urandom,
@@ -80,27 +74,19 @@ class FlashStore:
         """
         self._path = path
         self._keys = keys
-        self._uuid = uuid
         self._disk = disk or SystemDisk()
-        self._random = random
         self._set_aside_in = set_aside_in or os.path.dirname(path)
         self._medium = Medium(path=path, disk=self._disk)
+        self._slots = Slots(medium=self._medium, keys=keys, uuid=uuid, random=random)
         self._lock = threading.Lock()
-        self._slots = _ABSENT
-        self._signature: Signature | None = None
         self._held = False
-        self._attempted = 0  # highest generation ever given to the medium
-        self._suspect: set[int] = set()  # slots whose last write in place was not confirmed
-        self._anchored = False  # what an earlier process wrote is known to be durable
-        self._half_created = False
         self._complained = False
         self._last_error: str | None = None
 
     def load(self) -> Grant | None:
         with self._lock:
-            self._signature = None
             try:
-                slots = self._look()
+                slots = self._slots.look(again=True)
             except OSError as error:
                 raise StoreError(explain(self._path, error)) from error
             found = newest(slots)
@@ -111,36 +97,44 @@ class FlashStore:
             return found.grant
 
     def save(self, grant: Grant) -> None:
-        with self._lock:
-            try:
-                self._save(stored_form(grant))
-            except OSError as error:
-                self._last_error = explain(self._path, error)
-                raise StoreNotWritable(self._last_error) from error
-            except (RecordTooLarge, StoreError) as error:
-                self._last_error = str(error)
-                raise StoreNotWritable(self._last_error) from error
-            self._held = True
-            self._complained = False
-            self._last_error = None
+        with self._writing():
+            self._save(stored_form(grant))
+
+    def rekey(self) -> None:
+        """Seal the grant with a new key and destroy the old one; also ends a rekeying that was cut
+        short. Raises StoreNotWritable; then the grant is still there, under one of the two.
+        """
+        with self._writing():
+            current = newest(self._slots.look())
+            if current is None:
+                raise StoreError(
+                    f"{self._path}: there is no grant to seal anew; pairing makes a key of its own"
+                )
+            self._keys.begin_replacing()
+            self._save(current.grant)
+
+    @property
+    def rekeying(self) -> bool:
+        """Whether a rekeying was begun and is not finished."""
+        return self._keys.successor() is not None
 
     def clear(self) -> None:
-        """Overwrites before it removes, but flash may keep what was overwritten: only the server
-        can make a grant worthless for certain.
+        """Overwrites before it removes, then destroys the key. Flash may keep what was overwritten:
+        only the server can make a grant worthless for certain.
         """
         with self._lock:
-            self._signature = None
             try:
                 partition = self._medium.is_partition()
                 kept = self._overwrite_with_zeros()
                 if not partition:
                     self._medium.remove()
+                elif kept is not None:
+                    raise StoreNotWritable(f"not cleared: {kept}") from kept
+                self._slots.forget()
+                self._held = False
+                self._keys.destroy()
             except OSError as error:
                 raise StoreNotWritable(explain(self._path, error)) from error
-            if kept is not None and partition:
-                raise StoreNotWritable(f"not cleared: {kept}") from kept
-            self._slots, self._held, self._half_created = _ABSENT, False, False
-            self._suspect.clear()
             if kept is not None:
                 raise StoreNotWritable(
                     f"removed, but not overwritten before, so the medium may still hold the sealed "
@@ -152,7 +146,7 @@ class FlashStore:
         if not self._lock.acquire(blocking=False):
             return True  # a load, save or clear is under way; the next question will tell
         try:
-            slots = self._look()
+            slots = self._slots.look()
             if newest(slots) is not None:
                 self._held = True
             elif all_blank(slots):
@@ -165,117 +159,80 @@ class FlashStore:
 
     def health(self) -> Health:
         """As of the last look; never waits for a save."""
-        generation = next_generation(self._slots, attempted=self._attempted) - 1
+        writes = self._slots.generation
         return Health(
             path=self._path,
             direct_io=self._medium.direct,
-            generation=generation,
-            bytes_written=generation * SLOT_SIZE,
+            writes=writes,
+            bytes_written=writes * SLOT_SIZE,
             slots=tuple(
                 "valid" if isinstance(slot, Opened) else slot.finding.name.lower()
-                for slot in self._slots
+                for slot in self._slots.seen
             ),
             last_error=self._last_error,
         )
 
-    def _look(self) -> tuple[Slot, ...]:
-        """The slots as they are now, read again only if somebody may have written."""
-        try:
-            signature = self._medium.signature()
-            if signature is None:
-                self._slots = _ABSENT
-            elif signature != self._signature or not signature:
-                self._slots = tuple(
-                    self._judge(slot, raw) for slot, raw in enumerate(self._medium.read())
-                )
-        except FileNotFoundError:  # removed between the two
-            signature, self._slots = None, _ABSENT
-        self._signature = signature
-        return self._slots
-
-    def _judge(self, slot: int, raw: bytes | OSError) -> Slot:
-        if slot in self._suspect:
-            return Spoiled(slot=slot, finding=Finding.SUSPECT)
-        if isinstance(raw, OSError):
-            return Spoiled(slot=slot, finding=Finding.UNREADABLE)
-        return open_slot(raw, slot=slot, uuid=self._uuid, keys=self._keys)
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except OSError as error:
+                self._last_error = explain(self._path, error)
+                raise StoreNotWritable(self._last_error) from error
+            except (RecordTooLarge, StoreError) as error:
+                self._last_error = str(error)
+                raise StoreNotWritable(self._last_error) from error
+            self._held = True
+            self._complained = False
+            self._last_error = None
 
     def _save(self, grant: Grant) -> None:
-        slots = self._look()
-        if self._signature is None or self._half_created:
-            self._create(grant)
-            return
-        if not self._anchored:
-            # A process killed in mid-save leaves records that can be read, but may still sit in a
-            # cache. Nothing is promised on top of them before they are known to be down.
-            self._medium.anchor()
-            self._anchored = True
+        slots = self._slots.look()
         current = newest(slots)
-        if current is not None and current.grant == grant:
+        if self._slots.absent:
+            self._everywhere(grant, current, create=True)
             return
-        if unreadable(slots) and not self._medium.is_partition():
+        self._slots.anchor()
+        if current is None:
+            self._require_readable(slots)
+            self._everywhere(grant, None, create=False)
+        elif current.grant == grant and not self.rekeying:
+            return
+        elif unreadable(slots) and not self._medium.is_partition():
             # The slot that cannot be read may be the newest, so it is no victim; and a new file
             # lies on other blocks.
-            self._create(grant)
-        elif current is not None:
-            self._overwrite(victim(slots), grant, current.store_id)
+            self._everywhere(grant, current, create=True)
+        elif self.rekeying:
+            self._everywhere(grant, current, create=False)
         else:
-            self._require_readable(slots)
-            store_id = self._random(16)
-            for slot in range(SLOTS):
-                self._overwrite(slot, grant, store_id)
+            self._slots.overwrite(
+                victim(slots),
+                grant,
+                keys=self._keys.current(),
+                epoch=current.epoch,
+                store_id=current.store_id,
+            )
 
-    def _create(self, grant: Grant) -> None:
-        store_id = self._random(16)
-        records = [self._seal(slot, grant, store_id) for slot in range(SLOTS)]
-        self._half_created = True  # the name may not be durable: never build on this file
-        self._medium.create([raw for raw, _ in records])
-        for slot, (_, expected) in enumerate(records):
-            self._confirm(slot, expected)
-        self._half_created = False
-        self._anchored = True
-
-    def _overwrite(self, slot: int, grant: Grant, store_id: bytes) -> None:
-        raw, expected = self._seal(slot, grant, store_id)
-        self._suspect.add(slot)  # until it was read back; the page cache is no witness
-        self._medium.write(slot, raw)
-        self._confirm(slot, expected)
-
-    def _seal(self, slot: int, grant: Grant, store_id: bytes) -> tuple[bytes, Opened]:
-        """From here on the generation is used up, whatever happens."""
-        generation = next_generation(self._slots, attempted=self._attempted)
-        self._attempted = generation
-        self._signature = None
-        raw = seal(
-            grant,
-            slot=slot,
-            generation=generation,
-            store_id=store_id,
-            uuid=self._uuid,
-            keys=self._keys,
-            salt=self._random(32),
-            nonce=self._random(12),
-        )
-        expected = Opened(slot=slot, generation=generation, store_id=store_id, grant=grant)
-        return raw, expected
-
-    def _confirm(self, slot: int, expected: Opened) -> None:
-        """Read back from the medium, open and compare."""
-        raw = self._medium.read()[slot]
-        if isinstance(raw, OSError):
-            raise raw
-        if open_slot(raw, slot=slot, uuid=self._uuid, keys=self._keys) != expected:
-            raise OSError(errno.EIO, "what was written reads back differently")
-        self._suspect.discard(slot)
-        self._slots = tuple(expected if old.slot == slot else old for old in self._slots)
-        self._signature = self._medium.signature()
+    def _everywhere(self, grant: Grant, current: Opened | None, *, create: bool) -> None:
+        """Into every slot, under the successor of the key if there is one. What was the newest is
+        overwritten last, when its successor is known to be durable.
+        """
+        successor = self._keys.successor()
+        keys = successor or self._keys.current()
+        epoch = (current.epoch if current else 0) + (1 if successor or not current else 0)
+        if create:
+            self._slots.create(grant, keys=keys, epoch=epoch)
+        else:
+            store_id = current.store_id if current else self._slots.new_store_id()
+            for slot in oldest_first(self._slots.seen):
+                self._slots.overwrite(slot, grant, keys=keys, epoch=epoch, store_id=store_id)
+        if successor is not None:
+            self._keys.replaced()
 
     def _overwrite_with_zeros(self) -> StoreError | None:
-        """The newest last: a power cut in between must not bring an older grant back to life."""
         try:
-            slots = sorted(self._look(), key=lambda s: (isinstance(s, Opened), s.generation))
-            for slot in slots:
-                self._medium.write(slot.slot, bytes(SLOT_SIZE))
+            self._slots.zero()
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -292,7 +249,7 @@ class FlashStore:
     def _report_loss(self, slots: tuple[Slot, ...]) -> None:
         """Say once why there is no grant, unless there never was one. Raises StoreError."""
         self._require_readable(slots)
-        fresh = all_blank(slots) and not self._signature  # no file, or a new partition
+        fresh = all_blank(slots) and self._slots.untouched
         if fresh or self._complained:
             return
         self._complained = True

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from agent.oauth.events import Grant
+from agent.oauth.events import AccessToken, Grant
 
 
 class Storage(Protocol):
@@ -30,3 +30,30 @@ class Storage(Protocol):
     def holds_grant(self) -> bool:
         """Cheap enough to ask before every hand-out: False once somebody cleared the store."""
         ...
+
+
+class TokenKeep(Protocol):
+    """A place for the access token that a restart of the agent leaves and a reboot does not."""
+
+    def load(self, grant: Grant, now: float) -> AccessToken | None:
+        """The token that came with this grant, if it has life left. Never raises."""
+        ...
+
+    def save(self, grant: Grant, token: AccessToken) -> None:
+        """Raises StoreError; then nothing is lost but the convenience."""
+        ...
+
+    def forget(self) -> None: ...
+
+
+class NoTokenKeep:
+    """Keeps nothing: after a restart the server is asked for another token."""
+
+    def load(self, grant: Grant, now: float) -> AccessToken | None:
+        return None
+
+    def save(self, grant: Grant, token: AccessToken) -> None:
+        return
+
+    def forget(self) -> None:
+        return

@@ -71,6 +71,8 @@ class Medium:
         self._unlink(new)
         fd = self._disk.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
+            # In one piece, or a file system may put two slots side by side after all.
+            self._disk.allocate(fd, (SLOTS - 1) * STRIDE + SLOT_SIZE)
             for slot, raw in enumerate(slots):
                 self._pwrite(fd, slot, raw)
             self._disk.fsync(fd)

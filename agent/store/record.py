@@ -53,8 +53,9 @@ _MAGIC: Final = b"TOKSLOT1"
 _VERSION: Final = 1
 _HEADER: Final = struct.Struct("<8s HHH BBBB H I Q 16s 16s 32s 12s I 8s 4s I")
 _PLAINTEXT: Final = struct.Struct(f"<I {SIZE_LIMIT}s")  # zeros after the text
-_BODY_SIZE: Final = SLOT_SIZE - _HEADER.size
-_LAYOUT: Final = (_HEADER.size, 1, 1, 2)  # header length, AEAD, KDF, container
+HEADER_SIZE: Final = _HEADER.size
+_BODY_SIZE: Final = SLOT_SIZE - HEADER_SIZE
+_LAYOUT: Final = (HEADER_SIZE, 1, 1, 2)  # header length, AEAD, KDF, container
 _BLANK: Final = bytes(SLOT_SIZE)
 _PLAUSIBLE_GENERATION: Final = 1 << 63  # above it an unauthenticated number is not believed
 
@@ -103,10 +104,7 @@ class RecordKeys(Protocol):
     @property
     def sources(self) -> int: ...
 
-    @property
-    def epoch(self) -> int: ...
-
-    def check_value(self, *, store_id: bytes, uuid: str) -> bytes:
+    def check_value(self, *, store_id: bytes, uuid: str, epoch: int) -> bytes:
         """8 bytes that tell whether these are the keys a record was sealed with."""
         ...
 
@@ -129,6 +127,7 @@ class Opened:
 
     slot: int
     generation: int
+    epoch: int
     store_id: bytes
     grant: Grant
 
@@ -155,6 +154,7 @@ def seal(
     *,
     slot: int,
     generation: int,
+    epoch: int,
     store_id: bytes,
     uuid: str,
     keys: RecordKeys,
@@ -168,13 +168,13 @@ def seal(
     header = Header(
         slot=slot,
         sources=keys.sources,
-        epoch=keys.epoch,
+        epoch=epoch,
         generation=generation,
         store_id=store_id,
         device=device_of(uuid),
         salt=salt,
         nonce=nonce,
-        check_value=keys.check_value(store_id=store_id, uuid=uuid),
+        check_value=keys.check_value(store_id=store_id, uuid=uuid, epoch=epoch),
         fingerprint=keys.fingerprint(store_id),
     )
     text = encode(grant)
@@ -187,19 +187,62 @@ def open_slot(raw: bytes, *, slot: int, uuid: str, keys: RecordKeys) -> Slot:
     raw = raw.ljust(SLOT_SIZE, b"\0")
     if raw == _BLANK:
         return Spoiled(slot=slot, finding=Finding.BLANK)
-    header = _parse(raw[: _HEADER.size])
+    header = header_of(raw[:HEADER_SIZE])
     if isinstance(header, Finding):
         return Spoiled(slot=slot, finding=header)
     finding = _sort(header, slot=slot, uuid=uuid, keys=keys)
     if finding is None:
-        plaintext = keys.decrypt(raw[_HEADER.size :], header=header, uuid=uuid)
+        plaintext = keys.decrypt(raw[HEADER_SIZE:], header=header, uuid=uuid)
         grant = None if plaintext is None else _unpack(plaintext)
         if grant is not None:
             return Opened(
-                slot=slot, generation=header.generation, store_id=header.store_id, grant=grant
+                slot=slot,
+                generation=header.generation,
+                epoch=header.epoch,
+                store_id=header.store_id,
+                grant=grant,
             )
         finding = Finding.TAMPERED if plaintext is None else Finding.NEWER_FORMAT
     return Spoiled(slot=slot, finding=finding, generation=header.generation)
+
+
+def open_with_any(raw: bytes, *, slot: int, uuid: str, keys: Sequence[RecordKeys]) -> Slot:
+    """As `open_slot`, with whichever of the keys fits. Without any, what is there stays shut."""
+    found: list[Opened | Spoiled] = [
+        open_slot(raw, slot=slot, uuid=uuid, keys=each) for each in keys
+    ]
+    if not found:
+        blank = not raw.strip(b"\0")
+        finding = Finding.BLANK if blank else Finding.KEY_UNAVAILABLE
+        return Spoiled(slot=slot, finding=finding)
+    for each in found:
+        if isinstance(each, Opened) or each.finding is not Finding.KEY_UNAVAILABLE:
+            return each
+    return found[0]
+
+
+def header_of(raw: bytes) -> Header | Finding:
+    """What `HEADER_SIZE` bytes say, if their checksum is right: not authenticated."""
+    (
+        magic, version, *layout, slot, count, sources, epoch, generation, store_id, device, salt,
+        nonce, body_size, check_value, fingerprint, crc,
+    ) = _HEADER.unpack(raw)  # fmt: skip
+    if magic != _MAGIC or crc != zlib.crc32(raw[:-4]):
+        return Finding.TORN
+    if (version, *layout, count, body_size) != (_VERSION, *_LAYOUT, SLOTS, _BODY_SIZE):
+        return Finding.NEWER_FORMAT
+    return Header(
+        slot=slot,
+        sources=sources,
+        epoch=epoch,
+        generation=generation,
+        store_id=store_id,
+        device=device,
+        salt=salt,
+        nonce=nonce,
+        check_value=check_value,
+        fingerprint=fingerprint,
+    )
 
 
 def newest(slots: Sequence[Slot]) -> Opened | None:
@@ -208,9 +251,15 @@ def newest(slots: Sequence[Slot]) -> Opened | None:
     return max(opened, key=lambda slot: slot.generation, default=None)
 
 
+def oldest_first(slots: Sequence[Slot]) -> list[int]:
+    """The slots in the order to overwrite them: those that hold nothing for us, then by age."""
+    by_age = sorted(slots, key=lambda slot: slot.generation if isinstance(slot, Opened) else -1)
+    return [slot.slot for slot in by_age]
+
+
 def victim(slots: Sequence[Slot]) -> int:
-    """The slot to overwrite: one that holds nothing for us, else the oldest. Never the newest."""
-    return min(slots, key=lambda slot: slot.generation if isinstance(slot, Opened) else -1).slot
+    """The slot to overwrite with the next grant. Never the newest."""
+    return oldest_first(slots)[0]
 
 
 def next_generation(slots: Sequence[Slot], *, attempted: int) -> int:
@@ -247,29 +296,6 @@ def _findings(slots: Sequence[Slot]) -> list[Finding]:
     return [slot.finding for slot in slots if isinstance(slot, Spoiled)]
 
 
-def _parse(raw: bytes) -> Header | Finding:
-    (
-        magic, version, *layout, slot, count, sources, epoch, generation, store_id, device, salt,
-        nonce, body_size, check_value, fingerprint, crc,
-    ) = _HEADER.unpack(raw)  # fmt: skip
-    if magic != _MAGIC or crc != zlib.crc32(raw[:-4]):
-        return Finding.TORN
-    if (version, *layout, count, body_size) != (_VERSION, *_LAYOUT, SLOTS, _BODY_SIZE):
-        return Finding.NEWER_FORMAT
-    return Header(
-        slot=slot,
-        sources=sources,
-        epoch=epoch,
-        generation=generation,
-        store_id=store_id,
-        device=device,
-        salt=salt,
-        nonce=nonce,
-        check_value=check_value,
-        fingerprint=fingerprint,
-    )
-
-
 def _unpack(plaintext: bytes) -> Grant | None:
     size, text = _PLAINTEXT.unpack(plaintext)
     return decode(text[:size])
@@ -279,11 +305,13 @@ def _sort(header: Header, *, slot: int, uuid: str, keys: RecordKeys) -> Finding 
     """Why this header cannot be ours, as far as it can be told without opening the body."""
     if header.device != device_of(uuid):
         return Finding.FOREIGN_DEVICE
-    if (header.sources, header.epoch) != (keys.sources, keys.epoch):
+    if header.sources != keys.sources:
         return Finding.KEY_UNAVAILABLE
     if header.fingerprint != keys.fingerprint(header.store_id):
         return Finding.FOREIGN_DEVICE
-    if header.check_value != keys.check_value(store_id=header.store_id, uuid=uuid):
+    if header.check_value != keys.check_value(
+        store_id=header.store_id, uuid=uuid, epoch=header.epoch
+    ):
         return Finding.KEY_UNAVAILABLE
     if header.slot != slot:
         return Finding.TAMPERED

@@ -69,6 +69,10 @@ class FaultyDisk:
             raise OSError(self.error, os.strerror(self.error))
         return self._real.pwrite(fd, buffer, offset)
 
+    def allocate(self, fd: int, size: int) -> None:
+        with self._gate("allocate"):
+            self._real.allocate(fd, size)
+
     def fsync(self, fd: int) -> None:
         with self._gate("fsync"):
             self._real.fsync(fd)

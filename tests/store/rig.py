@@ -4,6 +4,7 @@ from agent.oauth.events import Grant
 from agent.secret import Secret
 from agent.store.disk import Disk
 from agent.store.flash import FlashStore
+from agent.store.keyring import GivenKeys, KeyRing
 from agent.store.keys import Keys
 
 UUID = "/vendor/acme/serial/4711"
@@ -25,6 +26,7 @@ def grant(number: int = 0) -> Grant:
 
 
 def flash(
-    path: str, *, disk: Disk | None = None, keys: Keys = KEYS, uuid: str = UUID
+    path: str, *, disk: Disk | None = None, keys: Keys | KeyRing = KEYS, uuid: str = UUID
 ) -> FlashStore:
-    return FlashStore(path=path, keys=keys, uuid=uuid, disk=disk)
+    ring = GivenKeys(keys) if isinstance(keys, Keys) else keys
+    return FlashStore(path=path, keys=ring, uuid=uuid, disk=disk)

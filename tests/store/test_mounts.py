@@ -42,7 +42,7 @@ def fill(directory: str) -> None:
 
 @needs_root
 def test_a_full_disk_keeps_a_new_grant_out_and_says_so() -> None:
-    with mounted("size=64k") as directory:
+    with mounted("size=128k") as directory:
         fill(directory)
         store = flash(f"{directory}/grant")
         with pytest.raises(StoreNotWritable, match="full: free some space"):
@@ -54,7 +54,7 @@ def test_a_full_disk_keeps_a_new_grant_out_and_says_so() -> None:
 
 @needs_root
 def test_a_full_disk_does_not_matter_once_enrolled() -> None:
-    with mounted("size=64k") as directory:
+    with mounted("size=128k") as directory:
         store = flash(f"{directory}/grant")
         store.save(grant(0))
         fill(directory)
@@ -65,7 +65,7 @@ def test_a_full_disk_does_not_matter_once_enrolled() -> None:
 
 @needs_root
 def test_a_read_only_medium_serves_the_old_grant_and_says_so() -> None:
-    with mounted("size=64k") as directory:
+    with mounted("size=128k") as directory:
         flash(f"{directory}/grant").save(grant(1))
         subprocess.run(["mount", "-o", "remount,ro", directory], check=True)
         store = flash(f"{directory}/grant")
@@ -82,22 +82,27 @@ import resource, signal, sys
 from agent.errors import StoreNotWritable
 from tests.store.rig import flash, grant
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+store = flash(sys.argv[1])
+for number in range(int(sys.argv[3])):
+    store.save(grant(number))
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
 try:
-    flash(sys.argv[1]).save(grant())
+    store.save(grant(77))
 except StoreNotWritable as error:
     print(error)
 """
 
 
 @pytest.mark.parametrize(
-    ("limit", "words"), [(2048, "short write: 2048 of 4096"), (0, "LimitFSIZE")]
+    ("limit", "saves", "words"),
+    [(0, 0, "LimitFSIZE"), (65536 + 2048, 2, "short write: 2048 of 4096")],
+    ids=["creation", "in the middle of the second slot"],
 )
-def test_a_file_size_limit_is_no_silent_loss(path: str, limit: int, words: str) -> None:
+def test_a_file_size_limit_is_no_silent_loss(path: str, limit: int, saves: int, words: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, path, str(limit)],
+        [sys.executable, "-c", LIMITED, path, str(limit), str(saves)],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert words in done.stdout, done.stderr
-    assert flash(path).load() is None
+    assert flash(path).load() == (grant(saves - 1) if saves else None)
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY

@@ -37,12 +37,19 @@ GOLDEN = bytes.fromhex((Path(__file__).parent / "golden_record.hex").read_text()
 
 
 def sealed(
-    what: Grant, *, slot: int = 1, generation: int = 58, uuid: str = UUID, keys: Keys = KEYS
+    what: Grant,
+    *,
+    slot: int = 1,
+    generation: int = 58,
+    epoch: int = 1,
+    uuid: str = UUID,
+    keys: Keys = KEYS,
 ) -> bytes:
     return seal(
         what,
         slot=slot,
         generation=generation,
+        epoch=epoch,
         store_id=STORE_ID,
         uuid=uuid,
         keys=keys,
@@ -73,7 +80,7 @@ def test_the_golden_record_is_what_is_written_today() -> None:
 
 
 def test_the_golden_record_opens() -> None:
-    expected = Opened(slot=1, generation=58, store_id=STORE_ID, grant=grant(3))
+    expected = Opened(slot=1, generation=58, epoch=1, store_id=STORE_ID, grant=grant(3))
     assert expected == opened(GOLDEN)
 
 
@@ -135,7 +142,7 @@ def test_a_header_swapped_in_from_another_record_of_ours_is_refused(swap: str) -
     other = {
         "slot": lambda: sealed(grant(3), slot=0),
         "device": lambda: sealed(grant(3), uuid="/vendor/acme/serial/4712"),
-        "epoch": lambda: sealed(grant(3), keys=replace(KEYS, epoch=2)),
+        "epoch": lambda: sealed(grant(3), epoch=2),
         "generation": lambda: sealed(grant(3), generation=59),
     }[swap]()
     mixed = other[:128] + GOLDEN[128:]
@@ -143,7 +150,7 @@ def test_a_header_swapped_in_from_another_record_of_ours_is_refused(swap: str) -
         mixed,
         slot=0 if swap == "slot" else 1,
         uuid="/vendor/acme/serial/4712" if swap == "device" else UUID,
-        keys=replace(KEYS, epoch=2) if swap == "epoch" else KEYS,
+        keys=KEYS,
     )
     assert isinstance(result, Spoiled)
     assert result.finding is Finding.TAMPERED
@@ -166,8 +173,8 @@ def test_a_swapped_board_is_told_apart() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [replace(KEYS, root=bytes(32)), replace(KEYS, epoch=2), replace(KEYS, sources=2)],
-    ids=["key", "epoch", "sources"],
+    [replace(KEYS, root=bytes(32)), replace(KEYS, sources=2)],
+    ids=["key", "sources"],
 )
 def test_another_key_is_told_apart(other: Keys) -> None:
     assert found(GOLDEN, keys=other) is Finding.KEY_UNAVAILABLE
@@ -182,7 +189,7 @@ def test_authentic_content_this_version_cannot_read_counts_as_newer() -> None:
     header = Header(
         slot=1, sources=1, epoch=1, generation=58, store_id=STORE_ID, device=device_of(UUID),
         salt=SALT, nonce=NONCE, fingerprint=KEYS.fingerprint(STORE_ID),
-        check_value=KEYS.check_value(store_id=STORE_ID, uuid=UUID),
+        check_value=KEYS.check_value(store_id=STORE_ID, uuid=UUID, epoch=1),
     )  # fmt: skip
     body = KEYS.encrypt(struct.pack("<I3948s", 2, b"[]"), header=header, uuid=UUID)
     assert found(header.pack() + body) is Finding.NEWER_FORMAT
@@ -239,11 +246,11 @@ def test_what_is_sealed_opens_again(
         obtained_at=obtained_at,
     )
     raw = seal(
-        what, slot=slot, generation=generation, store_id=STORE_ID, uuid=UUID, keys=KEYS,
+        what, slot=slot, generation=generation, epoch=7, store_id=STORE_ID, uuid=UUID, keys=KEYS,
         salt=randomness[:32], nonce=randomness[32:],
     )  # fmt: skip
     assert len(raw) == SLOT_SIZE
-    expected = Opened(slot=slot, generation=generation, store_id=STORE_ID, grant=what)
+    expected = Opened(slot=slot, generation=generation, epoch=7, store_id=STORE_ID, grant=what)
     assert expected == opened(raw, slot=slot)
 
 
@@ -257,7 +264,9 @@ def test_rubbish_is_refused_without_a_stray_exception(raw: bytes) -> None:
 
 
 def good(slot: int, generation: int) -> Opened:
-    return Opened(slot=slot, generation=generation, store_id=STORE_ID, grant=grant(generation))
+    return Opened(
+        slot=slot, generation=generation, epoch=1, store_id=STORE_ID, grant=grant(generation)
+    )
 
 
 def bad(slot: int, generation: int = 0, finding: Finding = Finding.TAMPERED) -> Spoiled:
