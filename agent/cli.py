@@ -120,6 +120,7 @@ def parser(argv: list[str]) -> argparse.ArgumentParser:
     )
     _config_option(doctor)
     _add_config(add("config", _config_check, "look at the configuration"))
+    _add_store(add("store", _store_inspect, "look at the stored grant, or give it a new key"))
     demo = add("demo", _demo, "show a pairing and a payment on this machine, nothing needed")
     sandbox = add("sandbox", _sandbox, "imitate Secucard Connect for payment developers")
     if argv[:1] == ["demo"]:  # their options cost an import, so only when they are meant
@@ -139,6 +140,27 @@ def _add_config(config: argparse.ArgumentParser) -> None:
     )
     _config_option(check)
     check.set_defaults(run=_config_check)
+
+
+def _add_store(store: argparse.ArgumentParser) -> None:
+    actions = store.add_subparsers(metavar="action", required=True)
+    inspect = actions.add_parser(
+        "inspect",
+        help="print what the headers of the stored records say; opens and changes nothing",
+        description="Print what the headers of the stored records say: generation, key epoch, which"
+        " terminal. For support: opens nothing, changes nothing, holds no secret.",
+    )
+    inspect.add_argument("--json", action="store_true", help="as JSON")
+    _config_option(inspect)
+    inspect.set_defaults(run=_store_inspect)
+    rekey = actions.add_parser(
+        "rekey",
+        help="seal the stored grant with a new key and destroy the old one",
+        description="Seal the stored grant with a new key and destroy the old one. The running"
+        " agent does it; a power cut at any moment leaves the grant and a key that opens it.",
+    )
+    _socket_option(rekey, "POS_AGENT_ADMIN_SOCKET")
+    rekey.set_defaults(run=_store_rekey)
 
 
 def _config_option(command: argparse.ArgumentParser, more: str = "") -> None:
@@ -201,6 +223,18 @@ def _config_check(given: argparse.Namespace) -> int:
     for line in configuration.lines:
         print(f"{f'{line.key} = {line.text}':<{min(width, 70)}}  # {line.origin}")
     return OK
+
+
+def _store_inspect(given: argparse.Namespace) -> int:
+    from agent import cli_store
+
+    return cli_store.show(given.config, as_json=given.json)
+
+
+def _store_rekey(given: argparse.Namespace) -> int:
+    from agent import cli_store
+
+    return cli_store.rekey(given.socket)
 
 
 def _status(given: argparse.Namespace) -> int:

@@ -23,13 +23,13 @@ _STATES: Final = {
 
 
 def status(socket: str, *, as_json: bool) -> int:
-    answer = _ask(socket, "GET", "/v1/status")
+    answer = ask(socket, "GET", "/v1/status")
     print(json.dumps(answer, indent=2) if as_json else "\n".join(summary(answer)))
     return 0
 
 
 def pair(socket: str) -> int:
-    _ask(socket, "POST", "/v1/pairing")
+    ask(socket, "POST", "/v1/pairing")
     print("Asked for a new code; it appears on the customer display. `pos-agent status` follows it")
     return 0
 
@@ -39,7 +39,7 @@ def unpair(socket: str, *, config: str, confirmed: bool) -> int:
         print("nothing changed", file=sys.stderr)
         return 1
     try:
-        _ask(socket, "DELETE", "/v1/grant", timeout=30.0)
+        ask(socket, "DELETE", "/v1/grant", timeout=30.0)
     except AgentUnreachable as unreachable:
         _clear_store(config, unreachable)
         print("The agent is not running. The stored grant is gone; it will pair when it starts")
@@ -63,9 +63,7 @@ def _clear_store(config: str, unreachable: AgentUnreachable) -> None:
     import os
 
     from agent.config import load
-    from agent.store.flash import FlashStore
-    from agent.store.keys import Keys
-    from agent.store.lock import lock
+    from agent.store.opening import erase
 
     store = load(config).store
     if store.kind == "memory":
@@ -80,11 +78,10 @@ def _clear_store(config: str, unreachable: AgentUnreachable) -> None:
             f"the agent is not running, and {directory} belongs to user {owner}: start the agent,"
             f" or run: sudo -u '#{owner}' pos-agent unpair"
         )
-    with lock(store.path):  # erasing needs neither key nor identity
-        FlashStore(path=store.path, keys=Keys(root=b"", sources=0), uuid="").clear()
+    erase(path=store.path, key_file=store.key_file)
 
 
-def _ask(socket: str, method: str, target: str, timeout: float = 10.0) -> dict[str, object]:
+def ask(socket: str, method: str, target: str, timeout: float = 10.0) -> dict[str, object]:
     """The agent's answer. Raises AgentError with its own words if it declines."""
     code, answer = request(socket, method, target, timeout=timeout)
     if code >= 300:

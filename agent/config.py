@@ -232,11 +232,13 @@ def _try_to_build(given: Reading, vendor: str, pairs: tuple[PairSettings, ...]) 
 def _store(given: Reading) -> StoreSettings:
     path, key_file = given.get(table.STORE_PATH), given.get(table.KEY_FILE)
     key_credential = given.get(table.KEY_CREDENTIAL)
+    beside = path if not path.startswith("/dev/") else table.STORE_PATH.default
     return StoreSettings(
         kind=given.get(table.STORE_KIND),
         path=path,
-        key_file=key_file if key_file or key_credential else path + ".key",
+        key_file=key_file if key_file or key_credential else beside + ".key",
         key_credential=key_credential,
+        bind_to=given.get(table.BIND_TO),
     )
 
 

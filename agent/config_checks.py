@@ -85,6 +85,10 @@ def path(raw: object) -> str:
     return given
 
 
+def paths(raw: object) -> tuple[str, ...]:
+    return list_of(raw, path, 'write a list like ["/sys/block/mmcblk0/device/cid"]')
+
+
 def socket_path(raw: object) -> str:
     given = path(raw)
     if len(given.encode()) > SUN_PATH:

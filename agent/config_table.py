@@ -245,20 +245,29 @@ STORE_PATH = Setting(
     key="store.path",
     check=checks.path,
     default="/var/lib/pos-agent/grant",
-    meaning="Where the encrypted grant is kept; its directory must be writable.",
+    meaning="Where the encrypted grant is kept: a file in a directory that is writable, or a raw"
+    " partition below /dev/disk/.",
 )
 KEY_FILE: Setting[str | None] = Setting(
     key="store.key_file",
     check=checks.path,
     default=None,
-    meaning="File of the key the grant is encrypted under. With neither, store.path plus .key, made"
-    " at the first start: then whoever copies that directory has both.",
+    meaning="File of the key the grant is encrypted under. With neither, store.path plus .key (for"
+    " a partition /var/lib/pos-agent/grant.key), made by the first pairing: then whoever copies"
+    " that directory has both.",
 )
 KEY_CREDENTIAL: Setting[str | None] = Setting(
     key="store.key_credential",
     check=_CREDENTIAL,
     default=None,
     meaning="Or, or together with it, the name of a systemd credential.",
+)
+BIND_TO: Setting[tuple[str, ...]] = Setting(
+    key="store.bind_to",
+    check=checks.paths,
+    default=(),
+    meaning="Files with what tells this board from others of its kind, mixed into the key: a card"
+    " moved to another board stays shut. They bind, but keep no secret.",
 )
 DISPLAY_PORT = Setting(
     key="display.port",
@@ -333,7 +342,7 @@ TABLE: tuple[Setting[object], ...] = (
     GRANT, CLIENT_ID, *SECRETS, *PINS,
     VENDOR, PAIR_KEY, PAIR_VALUE, PAIR_SOURCES, PAIR_FILE,
     CODES, DENIED_PAUSE, REFUSED_PAUSE, SPLAY,
-    STORE_KIND, STORE_PATH, KEY_FILE, KEY_CREDENTIAL,
+    STORE_KIND, STORE_PATH, KEY_FILE, KEY_CREDENTIAL, BIND_TO,
     DISPLAY_PORT, COMMAND_SET, BAUDRATE, ROWS, COLUMNS,
     SOCKET, ADMIN_SOCKET, GROUP, ALLOW_UIDS, ALLOW_GIDS,
 )

@@ -30,9 +30,9 @@ from agent.oauth.backoff import backoff
 from agent.oauth.interface import AuthorizationServer
 from agent.oauth.pairing import Rules
 from agent.process import harden
-from agent.settings import Settings, StoreSettings
+from agent.settings import Settings
 from agent.situation import Failed, Situation
-from agent.store.interface import Storage
+from agent.store.interface import Storage, TokenKeep
 from agent.supply.access import Peer, Policy
 from agent.supply.listening import activated
 from agent.supply.server import Server
@@ -75,9 +75,12 @@ class Daemon:
         self._notifier = Notifier(os.environ)
         self._presenter: Presenter | None = None
         self._storage: Storage | None = None
+        self._token_keep: TokenKeep | None = None
         self._handed_out: dict[int, str] = {}
         self._desk = FrontDesk(
-            clock=self._clock, health={"display": self._display_health, "store": self._store_health}
+            clock=self._clock,
+            health={"display": self._display_health, "store": self._store_health},
+            rekey=self._rekey,
         )
 
     async def live(self) -> None:
@@ -194,7 +197,31 @@ class Daemon:
             from agent.store.memory import MemoryStore  # noqa: PLC0415
 
             return MemoryStore()
-        return _flash_store(self._settings.store, uuid, stack)
+        from agent.store import ground, kept, opening  # noqa: PLC0415
+
+        settings = self._settings.store
+        opened = opening.open_store(
+            path=settings.path,
+            uuid=uuid,
+            key_file=settings.key_file,
+            key_credential=settings.key_credential,
+            bind_to=settings.bind_to,
+        )
+        stack.callback(opened.lock.release)
+        for remark in opened.remarks:
+            log.event(_LOG, "store.remark", level=logging.WARNING, reason=remark)
+        folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]  # systemd.exec(5)
+        if folder and ground.is_memory(ground.file_system(folder)):
+            self._token_keep = kept.KeptToken(path=f"{folder}/token", keys=opened.keys, uuid=uuid)
+        return opened.store
+
+    async def _rekey(self) -> None:
+        from agent.store.flash import FlashStore  # noqa: PLC0415
+
+        if not isinstance(self._storage, FlashStore):
+            raise StoreError("there is no store on flash (yet), so there is no key to replace")
+        await asyncio.to_thread(self._storage.rekey)
+        log.event(_LOG, "store.rekeyed")
 
     def _server(self, uuid: str) -> AuthorizationServer:
         """In a thread: loading the TLS and HTTP libraries takes a small board seconds."""
@@ -219,6 +246,7 @@ class Daemon:
             rng=_rng(),
             pairs=self._settings.client.grant == "device",
             splay=self._settings.renewal.splay,
+            token_keep=self._token_keep,
             on_situation=self._show,
             on_line=_write,
         )
@@ -254,25 +282,6 @@ class Daemon:
         if isinstance(self._storage, FlashStore):
             return asdict(self._storage.health())
         return None if self._storage is None else {"kind": "memory"}
-
-
-def _flash_store(settings: StoreSettings, uuid: str, stack: AsyncExitStack) -> Storage:
-    from agent.store.flash import FlashStore, enrolled  # noqa: PLC0415
-    from agent.store.keys import load_keys  # noqa: PLC0415
-    from agent.store.lock import lock  # noqa: PLC0415
-
-    held = lock(settings.path)
-    try:
-        keys = load_keys(
-            key_file=settings.key_file,
-            key_credential=settings.key_credential,
-            create=not enrolled(settings.path),
-        )
-    except BaseException:
-        held.release()
-        raise
-    stack.callback(held.release)
-    return FlashStore(path=settings.path, keys=keys, uuid=uuid)
 
 
 def _write(line: Line) -> None:

@@ -5,7 +5,7 @@ starts earlier than everything else gets an honest "not yet" instead of a refuse
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from agent import __version__, view
@@ -20,12 +20,20 @@ Health = Callable[[], object]
 class FrontDesk:
     """A `TokenDesk` that passes on to the keeper as soon as there is one.
 
-    `health` adds what the composition root knows to the status: name -> JSON-ready value.
+    `health` adds what the composition root knows to the status: name -> JSON-ready value. `rekey`
+    raises StoreError.
     """
 
-    def __init__(self, *, clock: Clock, health: Mapping[str, Health]) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        health: Mapping[str, Health],
+        rekey: Callable[[], Awaitable[None]],
+    ) -> None:
         self._clock = clock
         self._health = health
+        self._rekey = rekey
         self._since = clock.now()
         self.situation: Situation = Starting()
         self.keeper: Keeper | None = None
@@ -67,6 +75,9 @@ class FrontDesk:
     async def unpair(self) -> None:
         if self.keeper is not None:
             await self.keeper.unpair()
+
+    async def rekey(self) -> None:
+        await self._rekey()
 
     def status(self) -> dict[str, object]:
         if self.keeper is None:

@@ -29,7 +29,7 @@ from agent.oauth.interface import AuthorizationServer
 from agent.oauth.lifetime import longest_min_ttl
 from agent.oauth.runner import Doorbell, Knock, PairingRunner, RenewalRunner, drive
 from agent.situation import Failed, Paired, Situation, Starting
-from agent.store.interface import Storage
+from agent.store.interface import NoTokenKeep, Storage, TokenKeep
 from agent.supply.interface import Handout, Unavailable
 
 LONGEST_WAIT: Final = 5.0  # s a client waits for a renewal before it gets what there is
@@ -41,8 +41,9 @@ class Keeper:
     """One terminal's grant and token; the `TokenDesk` of the sockets.
 
     `pairs`: False for grant types without a refresh token (client credentials, device PIN), which
-    store nothing. `splay`: seconds, see `renewal.start`. `on_situation` is told what people should
-    see, `on_line` what the log should keep; neither may block.
+    store nothing. `splay`: seconds, see `renewal.start`. `token_keep` carries the access token over
+    a restart. `on_situation` is told what people should see, `on_line` what the log should keep;
+    neither may block.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Keeper:
         rng: random.Random,
         pairs: bool = True,
         splay: float = 0.0,
+        token_keep: TokenKeep | None = None,
         on_situation: Callable[[Situation], None] = lambda _: None,
         on_line: Callable[[journal.Line], None] = lambda _: None,
     ) -> None:
@@ -64,6 +66,8 @@ class Keeper:
         self._clock = clock
         self._pairs = pairs
         self._splay = splay
+        self._token_keep = token_keep or NoTokenKeep()
+        self._kept: AccessToken | None = None
         self._on_situation = on_situation
         self._on_line = on_line
         self._people: Doorbell[PersonActed] = Doorbell(clock, rng)
@@ -80,7 +84,9 @@ class Keeper:
     async def run(self) -> None:
         """Live until cancelled. Raises InvalidTransition only: a bug, the grant is untouched."""
         grant = await self._stored_grant() if self._pairs else None
-        first = renewal.start(grant, self._clock.now(), splay=self._splay)
+        now = self._clock.now()
+        self._kept = None if grant is None else self._token_keep.load(grant, now)
+        first = renewal.start(grant, now, splay=self._splay, token=self._kept)
         while True:
             if self._pairs and grant is None:
                 first = await self._pair()
@@ -181,8 +187,22 @@ class Keeper:
         now = self._clock.now()
         self._tell(journal.of_renewal(self._renewal, state, now))
         self._renewal = state
+        self._keep_token(state)
         self._show(view.of_renewal(state, now))
         self._notify()
+
+    def _keep_token(self, state: renewal.State) -> None:
+        """Before anybody gets it: a crash must not lose a token that is in somebody's hand."""
+        serving = _serving(state)
+        if serving is None or serving.grant is None:
+            self._kept = None
+            self._token_keep.forget()
+        elif serving.token is not None and serving.token != self._kept:
+            self._kept = serving.token
+            try:
+                self._token_keep.save(serving.grant, serving.token)
+            except StoreError as exc:
+                self._on_line(journal.Line("token.not_kept", (("reason", str(exc)),)))
 
     def _tell(self, lines: Iterable[journal.Line]) -> None:
         for line in lines:

@@ -1,7 +1,7 @@
 """A string that will not print, format, pickle or serialise.
 
 Wrapping is containment, not erasure: CPython cannot wipe a `str`, and copies made by JSON, TLS and
-the cipher stay behind until their memory is used again (docs/security.md says what follows).
+the cipher stay behind until their memory is used again (docs/durability.md says what follows).
 """
 
 import hashlib

@@ -87,6 +87,7 @@ class StoreSettings:
     path: str = "/var/lib/pos-agent/grant"
     key_file: str | None = None
     key_credential: str | None = None
+    bind_to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

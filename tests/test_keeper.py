@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from agent.journal import Line
 from agent.keeper import Keeper
 from agent.oauth.events import (
     AccessDenied,
+    AccessToken,
     Fault,
     Grant,
     InvalidGrant,
@@ -22,8 +24,10 @@ from agent.oauth.pairing import Rules
 from agent.secret import Secret
 from agent.situation import Denied, Failed, Offline, Paired, Pairing, Paused, Serving, Situation
 from agent.situation import Refused as RefusedSituation
+from agent.store.interface import Storage, TokenKeep
 from agent.store.memory import MemoryStore
 from agent.supply.interface import Handout, Unavailable
+from tests.store.rig import flash
 from tests.virtual import TestServer, VirtualClock
 
 RULES = Rules(
@@ -36,6 +40,29 @@ GRANT = Grant(
     uuid=RULES.uuid,
 )
 OFFLINE = TransportFailed(kind="network", reason="no route to as.example")
+
+
+class Kept:
+    """A place for the token that a test can look into, and break."""
+
+    def __init__(self) -> None:
+        self.held: tuple[Grant, AccessToken] | None = None
+        self.forgotten = 0
+        self.broken = False
+
+    def load(self, grant: Grant, now: float) -> AccessToken | None:
+        if self.held is None or self.held[0] != grant or self.held[1].life_left(now) <= 0:
+            return None
+        return self.held[1]
+
+    def save(self, grant: Grant, token: AccessToken) -> None:
+        if self.broken:
+            raise StoreNotWritable("/run is full")
+        self.held = (grant, token)
+
+    def forget(self) -> None:
+        self.held = None
+        self.forgotten += 1
 
 
 class FailingStore(MemoryStore):
@@ -63,7 +90,7 @@ class Life:
 
     clock: VirtualClock
     server: TestServer
-    storage: MemoryStore
+    storage: Storage
     keeper: Keeper
     seen: list[Situation] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
@@ -88,18 +115,20 @@ class Life:
 async def life(
     *,
     grant: Grant | None = GRANT,
-    storage: MemoryStore | None = None,
+    storage: Storage | None = None,
     pairs: bool = True,
     splay: float = 0.0,
+    token_keep: TokenKeep | None = None,
+    clock: VirtualClock | None = None,
     **knobs: object,
 ) -> AsyncIterator[Life]:
-    clock = VirtualClock()
+    clock = clock or VirtualClock()
     server = TestServer(clock)
     for name, value in knobs.items():
         assert hasattr(server, name), name
         setattr(server, name, value)
     storage = MemoryStore() if storage is None else storage
-    if grant is not None:
+    if grant is not None and isinstance(storage, MemoryStore):
         MemoryStore.save(storage, grant)
     seen: list[Situation] = []
     lines: list[Line] = []
@@ -111,6 +140,7 @@ async def life(
         rng=random.Random(7),
         pairs=pairs,
         splay=splay,
+        token_keep=token_keep,
         on_situation=seen.append,
         on_line=lines.append,
     )
@@ -156,6 +186,76 @@ async def test_clearing_is_noticed_without_any_client() -> None:
         terminal.storage.clear()
         await terminal.until(Pairing, limit=10)
         assert "grant.lost" in terminal.events()
+
+
+async def test_a_restart_serves_the_same_token_and_asks_the_server_nothing() -> None:
+    kept = Kept()
+    async with life(token_keep=kept) as terminal:
+        await terminal.until(Serving)
+        first = (await terminal.token()).token
+    async with life(token_keep=kept, clock=terminal.clock, splay=300.0) as again:
+        await again.until(Serving)
+        assert (await again.token()).token == first
+        assert again.server.refreshes == 0
+
+
+async def test_a_kept_token_is_renewed_when_its_time_has_come() -> None:
+    kept = Kept()
+    async with life(token_keep=kept) as terminal:
+        await terminal.until(Serving)
+    async with life(token_keep=kept, clock=terminal.clock) as again:
+        await again.clock.pass_until(lambda: again.server.refreshes == 1, 1200)
+        assert (await again.token()).token.life_left(again.clock.now()) > 1000
+
+
+async def test_every_token_is_kept_before_it_is_served_with_the_grant_it_came_with() -> None:
+    kept = Kept()
+    async with life(token_keep=kept, rotates=True) as terminal:
+        for renewal in range(1, 5):
+            await terminal.clock.pass_until(lambda n=renewal: terminal.server.refreshes == n)  # type: ignore[misc]
+            await terminal.until(Serving)
+            handout = await terminal.token()
+            assert kept.held is not None
+            assert kept.held[1] == handout.token
+            assert kept.held[0] == terminal.storage.load()
+
+
+async def test_clearing_the_store_forgets_the_kept_token_as_well() -> None:
+    kept = Kept()
+    async with life(token_keep=kept) as terminal:
+        await terminal.until(Serving)
+        assert kept.held is not None
+        terminal.storage.clear()
+        await terminal.until(Pairing, limit=10)
+        assert kept.held is None
+
+
+async def test_a_token_that_cannot_be_kept_is_served_and_mentioned() -> None:
+    kept = Kept()
+    kept.broken = True
+    async with life(token_keep=kept) as terminal:
+        await terminal.until(Serving)
+        assert not (await terminal.token()).degraded
+        assert "token.not_kept" in terminal.events()
+
+
+async def test_a_server_that_does_not_rotate_costs_the_flash_nothing() -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+        store = flash(f"{directory}/grant", uuid=RULES.uuid)
+        store.save(GRANT)
+        async with life(storage=store, grant=None) as terminal:
+            await terminal.clock.pass_until(lambda: terminal.server.refreshes >= 10)
+        assert (store.health().writes, store.health().bytes_written) == (2, 8192)
+
+
+async def test_a_server_that_rotates_costs_one_slot_a_renewal() -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+        store = flash(f"{directory}/grant", uuid=RULES.uuid)
+        store.save(GRANT)
+        async with life(storage=store, grant=None, rotates=True) as terminal:
+            await terminal.clock.pass_until(lambda: terminal.server.refreshes >= 10)
+            await terminal.until(Serving)
+        assert store.health().writes == 2 + terminal.server.refreshes
 
 
 async def test_unpair_forgets_the_grant_and_shows_a_code() -> None:

@@ -11,6 +11,7 @@ from agent.supply.contract import (
     GetReady,
     GetStatus,
     GetToken,
+    RekeyStore,
     ReportRejected,
     Response,
     StartPairing,
@@ -26,7 +27,7 @@ Audit = Callable[[Peer, str, float], None]
 """Told of every token handed out: to whom, its fingerprint, its life left in seconds."""
 
 Immediate = GetLive | GetReady | GetStatus | StartPairing
-Awaited = GetToken | ReportRejected | DeleteGrant
+Awaited = GetToken | ReportRejected | DeleteGrant | RekeyStore
 
 
 def at_once(desk: TokenDesk, operation: Immediate) -> Response:
@@ -55,9 +56,9 @@ async def in_time(
         case ReportRejected():
             answer = await desk.rejected(operation.fingerprint)
             return _token(desk, answer, handed_out)
-        case DeleteGrant():
+        case DeleteGrant() | RekeyStore():
             try:
-                await desk.unpair()
+                await (desk.unpair() if isinstance(operation, DeleteGrant) else desk.rekey())
             except StoreError as exc:
                 return problem(STORE, str(exc))
             return status_answer(desk.status())

@@ -18,6 +18,7 @@ from agent.supply.contract import (
     TOO_SLOW,
     DeleteGrant,
     GetToken,
+    RekeyStore,
     ReportRejected,
     Request,
     Response,
@@ -168,7 +169,7 @@ class Connection(asyncio.BufferedProtocol):
         match operation:
             case Response():
                 self._send(operation, request)
-            case GetToken() | ReportRejected() | DeleteGrant():
+            case GetToken() | ReportRejected() | DeleteGrant() | RekeyStore():
                 self._expect(self._house.limits.answer)
                 answering = self._answer(operation, request)
                 self._task = asyncio.get_running_loop().create_task(answering)

@@ -84,7 +84,21 @@ class DeleteGrant:
     """Forget the grant and pair again."""
 
 
-Operation = GetToken | ReportRejected | GetStatus | GetLive | GetReady | StartPairing | DeleteGrant
+@dataclass(frozen=True, slots=True)
+class RekeyStore:
+    """Seal the stored grant with a new key."""
+
+
+Operation = (
+    GetToken
+    | ReportRejected
+    | GetStatus
+    | GetLive
+    | GetReady
+    | StartPairing
+    | DeleteGrant
+    | RekeyStore
+)
 
 
 # -- problems -------------------------------------------------------------------------------------
@@ -332,6 +346,7 @@ _ROUTES: Mapping[str, Mapping[str, _Route]] = {
     "/v1/grant": {"DELETE": _plain(Scope.ADMIN, DeleteGrant())},
     "/v1/pairing": {"POST": _plain(Scope.ADMIN, StartPairing())},
     "/v1/status": {"GET": _plain(Scope.STATUS, GetStatus())},
+    "/v1/store/rekey": {"POST": _plain(Scope.ADMIN, RekeyStore())},
     "/v1/token": {"GET": _Route(Scope.TOKEN, _get_token)},
     "/v1/token/rejected": {"POST": _Route(Scope.TOKEN, _report_rejected)},
 }

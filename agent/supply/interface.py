@@ -53,6 +53,10 @@ class TokenDesk(Protocol):
         """Forget the grant, and pair again. Raises StoreError."""
         ...
 
+    async def rekey(self) -> None:
+        """Seal the stored grant with a new key and destroy the old. Raises StoreError."""
+        ...
+
     def now(self) -> float:
         """CLOCK_BOOTTIME, the clock of `AccessToken.expires_at`."""
         ...

@@ -51,6 +51,11 @@ class Desk:
         if self.broken:
             raise StoreNotWritable(self.broken)
 
+    async def rekey(self) -> None:
+        self.asked.append("rekey")
+        if self.broken:
+            raise StoreNotWritable(self.broken)
+
     def now(self) -> float:
         return 1000.0
 

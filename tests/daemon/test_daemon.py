@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from agent.sandbox.server import SandboxServer
 from agent.sandbox.world import Options
+from agent.store.ground import file_system
 from tests.daemon.terminal import UUID, Terminal
 
 
@@ -68,6 +70,57 @@ def test_a_killed_agent_needs_no_person_either(terminal: Terminal, sandbox: Sand
     assert not sandbox.waiting()
 
 
+@pytest.fixture
+def runtime() -> Iterator[str]:
+    """What systemd makes below /run: on tmpfs, and left alone by a restart."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+        yield directory
+
+
+def test_the_token_survives_a_crash_and_is_not_fetched_anew(
+    terminal: Terminal, sandbox: SandboxServer, runtime: str
+) -> None:
+    sandbox.set(access_token_seconds=1200)
+    terminal.start(RUNTIME_DIRECTORY=runtime)
+    pair(terminal, sandbox)
+    before = terminal.ask("GET", "/v1/token")[1]
+    terminal.stop(signal.SIGKILL)
+    sandbox.down(3600)
+    terminal.start(RUNTIME_DIRECTORY=runtime)
+    terminal.until(lambda: terminal.state() == "serving")
+    after = terminal.ask("GET", "/v1/token")[1]
+    assert after["access_token"] == before["access_token"]
+    assert not after["degraded"]
+    assert str(before["access_token"]) not in Path(runtime, "token").read_bytes().decode("latin-1")
+
+
+def test_the_token_is_not_written_to_flash(
+    terminal: Terminal, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    if file_system(str(tmp_path)) in ("tmpfs", "ramfs"):
+        pytest.skip("the tests' own directory is in memory")
+    terminal.start(RUNTIME_DIRECTORY=str(tmp_path))
+    pair(terminal, sandbox)
+    assert terminal.ask("GET", "/v1/token")[0] == 200
+    assert not (tmp_path / "token").exists()
+
+
+def test_rekey_over_the_admin_socket(terminal: Terminal, sandbox: SandboxServer) -> None:
+    terminal.start()
+    terminal.until(lambda: terminal.state() == "pairing")
+    assert terminal.ask("POST", "/v1/store/rekey")[0] == 403
+    status, body = terminal.ask("POST", "/v1/store/rekey", admin=True)
+    assert (status, "no grant to seal anew" in body["detail"]) == (500, True)
+    pair(terminal, sandbox)
+    key = (terminal.directory / "key").read_bytes()
+    assert terminal.ask("POST", "/v1/store/rekey", admin=True)[0] == 200
+    assert (terminal.directory / "key").read_bytes() != key
+    terminal.stop(signal.SIGKILL)
+    terminal.start()
+    terminal.until(lambda: terminal.state() == "serving")
+    assert not sandbox.waiting()
+
+
 def test_the_token_is_renewed_in_the_background(terminal: Terminal, sandbox: SandboxServer) -> None:
     sandbox.set(access_token_seconds=4)
     terminal.start()
@@ -90,6 +143,7 @@ def test_unpair_over_the_admin_socket(terminal: Terminal, sandbox: SandboxServer
     pair(terminal, sandbox)
     status, _ = terminal.ask("DELETE", "/v1/grant", admin=True)
     assert status < 300
+    assert not (terminal.directory / "key").exists()
     terminal.until(lambda: terminal.state() == "pairing")
     assert terminal.ask("DELETE", "/v1/grant")[0] in (403, 404)
 

@@ -29,6 +29,7 @@ class Desk:
         self.asked: list[float] = []
         self.rejections: list[str] = []
         self.pairings = 0
+        self.rekeyings = 0
         self._issue()
 
     def _issue(self) -> None:
@@ -71,6 +72,11 @@ class Desk:
         if self.medium_broken:
             raise StoreNotWritable("cannot write /var/lib/pos-agent/grant: read-only file system")
         self.missing = Unavailable(kind="pairing", detail="approve the terminal", retry_after=5)
+
+    async def rekey(self) -> None:
+        if self.medium_broken:
+            raise StoreNotWritable("cannot write /var/lib/pos-agent/grant: read-only file system")
+        self.rekeyings += 1
 
     def now(self) -> float:
         return self.clock
