@@ -112,7 +112,7 @@ def test_a_restart_keeps_the_pairing(boot: Boot) -> None:
 
 def test_after_a_crash_it_comes_back_and_the_queue_is_answered(boot: Boot) -> None:
     machine = boot()
-    paired(machine)
+    token = paired(machine)
     before = properties(machine)["MainPID"]
     machine.run(f"kill -KILL {before}")
     # Connects at once, waits in the socket's queue, and is answered by the next agent: with a
@@ -121,6 +121,21 @@ def test_after_a_crash_it_comes_back_and_the_queue_is_answered(boot: Boot) -> No
     after = properties(machine)
     assert after["MainPID"] not in ("0", before)
     assert after["NRestarts"] == "1"
+    machine.until(lambda: machine.ask("pos-agent token").returncode == 0)
+    assert machine.run("pos-agent token") == token  # a payment may be under way with it
+
+
+def test_a_new_key_for_the_grant_and_what_support_sees_of_it(boot: Boot) -> None:
+    machine = boot()
+    paired(machine)
+    before = machine.run("sha256sum /var/lib/pos-agent/grant.key")
+    machine.run("pos-agent store rekey")
+    assert machine.run("sha256sum /var/lib/pos-agent/grant.key") != before
+    assert machine.ask(f"{AS_PAYMENT} pos-agent store rekey").returncode != 0
+    told = machine.run("pos-agent store inspect")
+    assert told.count("epoch 2") == 2
+    assert told.count("terminal this one") == 2
+    machine.run("systemctl restart pos-agent")
     machine.until(lambda: machine.ask("pos-agent token").returncode == 0)
 
 
