@@ -265,6 +265,13 @@ def test_rekeying_cut_short_anywhere_leaves_the_grant_and_is_ended_by_the_next_s
     assert call > 20
 
 
+def test_a_key_overwritten_with_zeros_is_no_key(saved: str, keys: str) -> None:
+    Path(keys).write_bytes(bytes(KEY_SIZE))
+    assert list(fresh(keys).known()) == []
+    with pytest.raises(StoreError, match="is missing"):
+        load_keys(key_file=keys)
+
+
 def test_without_a_grant_there_is_nothing_to_rekey(path: str, keys: str) -> None:
     with pytest.raises(StoreNotWritable, match="no grant to seal anew"):
         flash(path, keys=fresh(keys)).rekey()

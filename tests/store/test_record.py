@@ -27,6 +27,7 @@ from agent.store.record import (
     newest,
     next_generation,
     open_slot,
+    open_with_any,
     seal,
     victim,
     worst,
@@ -193,6 +194,22 @@ def test_authentic_content_this_version_cannot_read_counts_as_newer() -> None:
     )  # fmt: skip
     body = KEYS.encrypt(struct.pack("<I3948s", 2, b"[]"), header=header, uuid=UUID)
     assert found(header.pack() + body) is Finding.NEWER_FORMAT
+
+
+def test_with_two_keys_the_finding_is_that_of_the_one_that_fits() -> None:
+    other = replace(KEYS, root=bytes(32))
+    for keys in ((KEYS, other), (other, KEYS)):
+        torn = open_with_any(GOLDEN[:-1] + b"\0", slot=1, uuid=UUID, keys=keys)
+        assert isinstance(torn, Spoiled)
+        assert torn.finding is Finding.TAMPERED
+        assert isinstance(open_with_any(GOLDEN, slot=1, uuid=UUID, keys=keys), Opened)
+
+
+def test_without_any_key_a_record_stays_shut_and_an_empty_slot_is_empty() -> None:
+    for raw, finding in ((GOLDEN, Finding.KEY_UNAVAILABLE), (b"", Finding.BLANK)):
+        shut = open_with_any(raw, slot=1, uuid=UUID, keys=())
+        assert isinstance(shut, Spoiled)
+        assert shut.finding is finding
 
 
 def test_a_changed_body_is_told_apart() -> None:
