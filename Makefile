@@ -133,6 +133,7 @@ packages:
 	  udev='command -v udevadm' \
 	  mmdebstrap='command -v mmdebstrap' \
 	  procps='command -v pgrep' \
+	  netbase='getent ahosts localhost' \
 	  curl='command -v curl'
 
 # A virtual environment is made anew when its lock file changes: nothing left over can help. Without

@@ -55,7 +55,9 @@ def main(argv: list[str]) -> int:
     try:
         given = parser(argv).parse_args(argv)
         run: Run = given.run
-        return run(given)
+        code = run(given)
+        sys.stdout.flush()  # here, not at exit, where nobody would catch what it raises
+        return code
     except ConfigError as error:
         return _fail(error, BAD_CONFIG)
     except AgentUnreachable as error:

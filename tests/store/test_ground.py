@@ -46,6 +46,8 @@ def test_the_mount_that_holds_a_path_is_the_longest_and_the_last(
 def test_the_kernel_is_asked() -> None:
     assert file_system("/dev/shm/x") == "tmpfs"
     assert file_system("/proc/self/status") == "proc"
+    if not any(line.split()[4] == "/" for line in open("/proc/self/mountinfo", encoding="utf-8")):
+        pytest.skip("a chroot: what / is mounted from cannot be seen")
     assert file_system("/grant") == subprocess.run(
         ["stat", "-f", "-c", "%T", "/"], capture_output=True, text=True, check=True
     ).stdout.strip().replace("ext2/ext3", "ext4").replace("overlayfs", "overlay")

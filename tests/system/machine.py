@@ -24,11 +24,7 @@ BOOT_LIMIT: Final = 60.0  # s; half a second where nothing else runs
 
 def base_tree() -> Path:
     """A bare Debian of the host's own release, made once and kept in build/."""
-    sources = next(
-        path
-        for path in map(Path, ("/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"))
-        if path.is_file() and path.stat().st_size
-    )
+    sources = apt_sources()
     release = dict(
         line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if line
     )["VERSION_CODENAME"]
@@ -44,11 +40,18 @@ def base_tree() -> Path:
     return tree
 
 
-def _debootstrap(tree: Path, release: str, sources: Path) -> None:
+def apt_sources() -> list[str]:
+    """The files the host's own apt reads."""
+    folder = Path("/etc/apt")
+    found = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*.*"))]
+    return [str(path) for path in found if path.suffix in (".list", ".sources") and path.is_file()]
+
+
+def _debootstrap(tree: Path, release: str, sources: list[str]) -> None:
     command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase"]
     command += ["--aptopt=Acquire::Languages none", "--aptopt=Apt::Install-Recommends false"]
     command += [f"--dpkgopt=path-exclude=/usr/share/{unwanted}/*" for unwanted in UNWANTED]
-    command += [f"--include={','.join(PACKAGES)}", release, str(tree), str(sources)]
+    command += [f"--include={','.join(PACKAGES)}", release, str(tree), *sources]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -79,6 +79,7 @@ async def exchanged_with_alerts(context: ssl.SSLContext, ca_file: str) -> Transp
 
     transport = Transport(clock=FakeClock(), deadline=NEVER, ca_file=ca_file)
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
         server = asyncio.create_task(asyncio.to_thread(serve_one, listener))
         failed = await transport.get(f"https://localhost:{listener.getsockname()[1]}/")
         await server
