@@ -26,7 +26,7 @@ demo: $(VENV_DEMO)/.ready ## pair and pay on this machine, display included; AUT
 # --- Prove it -----------------------------------------------------------------------------------
 
 .PHONY: test
-test: packages format lint types contracts check floor ## everything that has to hold; installs what it needs
+test: packages format lint types contracts check crash-short floor ## everything that has to hold; installs what it needs
 
 .PHONY: format
 format: $(VENV)/.ready ## formatting, checked
@@ -47,6 +47,14 @@ contracts: $(VENV)/.ready ## who may import whom
 .PHONY: check
 check: $(VENV)/.ready node-modules ## all tests, in random order; pure modules covered to the last branch
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(if $(ARGS),$(ARGS),--cov)
+
+.PHONY: crash
+crash: $(VENV)/.ready packages ## try to lose a grant for a quarter of an hour, in every way we know
+	$(BIN)/python -m tests.crash --long
+
+.PHONY: crash-short
+crash-short: $(VENV)/.ready ## the same in two minutes; ends with one line of counts
+	$(BIN)/python -m tests.crash
 
 .PHONY: floor
 floor: $(VENV_FLOOR)/.ready ## the quick tests with the library versions of Debian 12
@@ -69,7 +77,7 @@ sysusersdir ?= /usr/lib/sysusers.d
 tmpfilesdir ?= /usr/lib/tmpfiles.d
 rulesdir ?= /usr/lib/udev/rules.d
 TARGET_PYTHON ?= /usr/bin/python3
-UNITS := pos-agent.service pos-agent.socket pos-agent-admin.socket
+UNITS := pos-agent.service pos-agent.socket pos-agent-admin.socket pos-agent-credential.socket
 
 .PHONY: install
 install: ## the agent below PREFIX, units, users and udev rule, below DESTDIR
@@ -87,6 +95,7 @@ install: ## the agent below PREFIX, units, users and udev rule, below DESTDIR
 	install -D -m 0644 deploy/pos-agent.tmpfiles "$(DESTDIR)$(tmpfilesdir)/pos-agent.conf"
 	install -D -m 0644 udev/70-pos-agent.rules "$(DESTDIR)$(rulesdir)/70-pos-agent.rules"
 	install -d "$(DESTDIR)$(sysconfdir)/pos-agent/config.d"
+	install -D -m 0644 deploy/client.toml.example "$(DESTDIR)$(sysconfdir)/pos-agent/clients.d/client.toml.example"
 	[ -e "$(DESTDIR)$(sysconfdir)/pos-agent/config.toml" ] \
 	  || install -m 0640 deploy/config.toml "$(DESTDIR)$(sysconfdir)/pos-agent/config.toml"
 	@[ -n "$(DESTDIR)" ] || printf '%s\n' "Installed. Next:" \
@@ -97,6 +106,7 @@ install: ## the agent below PREFIX, units, users and udev rule, below DESTDIR
 uninstall: ## remove what install put there; configuration and state stay
 	rm -rf "$(DESTDIR)$(PREFIX)/lib" "$(DESTDIR)$(PREFIX)/bin/pos-agent" "$(DESTDIR)$(bindir)/pos-agent"
 	for unit in $(UNITS); do rm -f "$(DESTDIR)$(unitdir)/$$unit"; done
+	rm -f "$(DESTDIR)$(sysconfdir)/pos-agent/clients.d/client.toml.example"
 	rm -f "$(DESTDIR)$(sysusersdir)/pos-agent.conf" "$(DESTDIR)$(tmpfilesdir)/pos-agent.conf"
 	rm -f "$(DESTDIR)$(rulesdir)/70-pos-agent.rules"
 	rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)"
@@ -133,6 +143,8 @@ packages:
 	  udev='command -v udevadm' \
 	  mmdebstrap='command -v mmdebstrap' \
 	  procps='command -v pgrep' \
+	  e2fsprogs='command -v mkfs.ext4 e2fsck' \
+	  mount='command -v losetup' \
 	  netbase='getent ahosts localhost' \
 	  curl='command -v curl'
 

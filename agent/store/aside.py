@@ -27,6 +27,8 @@ def set_aside(store: Medium, *, directory: str, disk: Disk) -> str:
                 copy.create(slots)
             elif [_padded(raw) for raw in copy.read()] != slots:
                 continue
+            else:
+                copy.anchor()  # whoever made it may have been killed before it was durable
             return f"a copy is kept as {copy.path}"
     except OSError as error:
         return f"no copy could be kept ({error.strerror})"

@@ -190,6 +190,7 @@ class FlashStore:
     def _save(self, grant: Grant) -> None:
         slots = self._slots.look()
         current = newest(slots)
+        self._keys.anchor()
         if self._slots.absent:
             self._everywhere(grant, current, create=True)
             return

@@ -1,5 +1,6 @@
 """What the agent asks of a token store. Asked first, always: clearing it means pairing again."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from agent.oauth.events import AccessToken, Grant
@@ -32,14 +33,22 @@ class Storage(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a restart of the agent leaves. `holds` is JSON-ready, and nobody's secret."""
+
+    token: AccessToken
+    holds: object = None
+
+
 class TokenKeep(Protocol):
     """A place for the access token that a restart of the agent leaves and a reboot does not."""
 
-    def load(self, grant: Grant, now: float) -> AccessToken | None:
+    def load(self, grant: Grant, now: float) -> Kept | None:
         """The token that came with this grant, if it has life left. Never raises."""
         ...
 
-    def save(self, grant: Grant, token: AccessToken) -> None:
+    def save(self, grant: Grant, kept: Kept) -> None:
         """Raises StoreError; then nothing is lost but the convenience."""
         ...
 
@@ -49,10 +58,10 @@ class TokenKeep(Protocol):
 class NoTokenKeep:
     """Keeps nothing: after a restart the server is asked for another token."""
 
-    def load(self, grant: Grant, now: float) -> AccessToken | None:
+    def load(self, grant: Grant, now: float) -> Kept | None:
         return None
 
-    def save(self, grant: Grant, token: AccessToken) -> None:
+    def save(self, grant: Grant, kept: Kept) -> None:
         return
 
     def forget(self) -> None:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from agent.errors import StoreError
 from agent.oauth.events import AccessToken, Grant
 from agent.secret import Secret
+from agent.store.interface import Kept
 from agent.store.keyring import KeyRing
 from agent.store.keys import Keys
 from agent.store.trouble import explain
@@ -45,7 +46,7 @@ class KeptToken:
         self._uuid = uuid
         self._random = random
 
-    def load(self, grant: Grant, now: float) -> AccessToken | None:
+    def load(self, grant: Grant, now: float) -> Kept | None:
         """The token, if it came with this grant and has life left. Never raises."""
         try:
             with open(self._path, "rb") as file:
@@ -54,12 +55,13 @@ class KeptToken:
             return None
         for keys in self._keys.known():
             if isinstance(keys, Keys) and (text := self._open(raw, keys)) is not None:
-                token = _decode(text, grant)
+                kept = _decode(text, grant)
                 # Instants of another boot would lie in the future: CLOCK_BOOTTIME began anew.
-                return token if token and token.issued_at <= now < token.expires_at else None
+                lives = kept and kept.token.issued_at <= now < kept.token.expires_at
+                return kept if lives else None
         return None
 
-    def save(self, grant: Grant, token: AccessToken) -> None:
+    def save(self, grant: Grant, kept: Kept) -> None:
         """Raises StoreError."""
         keys = next((each for each in self._keys.known() if isinstance(each, Keys)), None)
         if keys is None:
@@ -67,7 +69,7 @@ class KeptToken:
         new = self._path + ".new"
         try:
             with open(new, "wb", opener=_private) as file:
-                file.write(self._seal(_encode(grant, token), keys))
+                file.write(self._seal(_encode(grant, kept), keys))
             os.rename(new, self._path)
         except OSError as error:
             raise StoreError(explain(self._path, error)) from error
@@ -99,7 +101,8 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
-def _encode(grant: Grant, token: AccessToken) -> bytes:
+def _encode(grant: Grant, kept: Kept) -> bytes:
+    token = kept.token
     return json.dumps(
         {
             "access_token": token.value.reveal(),
@@ -107,21 +110,23 @@ def _encode(grant: Grant, token: AccessToken) -> bytes:
             "expires_at": token.expires_at,
             "scope": token.scope,
             "grant": grant.refresh_token.fingerprint(),
+            "holds": kept.holds,
         }
     ).encode()
 
 
-def _decode(text: bytes, grant: Grant) -> AccessToken | None:
+def _decode(text: bytes, grant: Grant) -> Kept | None:
     """None for another grant's token, or for what a later version may have written."""
     try:
         members = json.loads(text)
         if members["grant"] != grant.refresh_token.fingerprint():
             return None
-        return AccessToken(
+        token = AccessToken(
             value=Secret(str(members["access_token"])),
             issued_at=float(members["issued_at"]),
             expires_at=float(members["expires_at"]),
             scope=members["scope"],
         )
+        return Kept(token=token, holds=members["holds"])
     except (KeyError, TypeError, ValueError):
         return None

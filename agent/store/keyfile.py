@@ -52,13 +52,26 @@ class KeyFile:
     def make_next(self, key: bytes) -> None:
         self._make(self.path + _NEXT, key)
 
+    def anchor(self) -> None:
+        """Make durable what an earlier process may have left in a cache: nothing may be sealed
+        with a key that the next power cut takes. Raises OSError.
+        """
+        for path in (self.path, self.path + _NEXT):
+            with contextlib.suppress(FileNotFoundError), self._opened(path, _READ) as fd:
+                self._disk.fsync(fd)
+        with contextlib.suppress(FileNotFoundError):
+            self._sync_directory()
+
     def take_over(self) -> None:
         """The successor becomes the key. A cut after the first step leaves zeros, which `read`
-        takes for no key, and the successor. Raises OSError.
+        takes for no key, and the successor. Raises OSError; then to be called again: when the name
+        was taken, but perhaps not for good, the key below it is the successor already.
         """
         with contextlib.suppress(FileNotFoundError):
-            self._overwrite(self.path)
-        self._disk.rename(self.path + _NEXT, self.path)
+            self._disk.lstat(self.path + _NEXT)
+            with contextlib.suppress(FileNotFoundError):
+                self._overwrite(self.path)
+            self._disk.rename(self.path + _NEXT, self.path)
         self._sync_directory()
 
     def ours(self) -> bool:
@@ -87,8 +100,9 @@ class KeyFile:
     def _read(self, path: str) -> bytes | None:
         try:
             with self._opened(path, _READ) as fd:
-                self._check(path, self._disk.fstat(fd))
-                key = self._read_some(fd)
+                found = self._disk.fstat(fd)
+                self._check(path, found)
+                key = self._read_some(fd, found.st_size)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -98,9 +112,13 @@ class KeyFile:
             ) from error
         return None if whole_key(key, f"the key file {path}") == _DESTROYED else key
 
-    def _read_some(self, fd: int) -> bytes:
+    def _read_some(self, fd: int, size: int) -> bytes:
+        """The file, or more of it than a key has."""
         with mmap.mmap(-1, KEY_SIZE + 1) as buffer:
-            return buffer[: self._disk.pread(fd, buffer, 0)]
+            count = self._disk.pread(fd, buffer, 0)
+            if count < min(size, len(buffer)):
+                raise OSError(errno.EIO, f"short read: {count} of {size} bytes")
+            return buffer[:count]
 
     def _check(self, path: str, found: os.stat_result) -> None:
         if not stat.S_ISREG(found.st_mode):

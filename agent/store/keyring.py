@@ -33,6 +33,10 @@ class KeyRing(Protocol):
         """The one to seal with, made if there is none yet."""
         ...
 
+    def anchor(self) -> None:
+        """Before anything is sealed: what there is of keys is known to be durable."""
+        ...
+
     def successor(self) -> RecordKeys | None:
         """The one that is about to replace it, if somebody began to."""
         ...
@@ -61,6 +65,9 @@ class GivenKeys:
 
     def current(self) -> RecordKeys:
         return self._keys
+
+    def anchor(self) -> None:
+        return
 
     def successor(self) -> RecordKeys | None:
         return None
@@ -91,6 +98,7 @@ class FileKeys:
         self._file = file
         self._others = tuple(others)
         self._random = random
+        self._anchored = False
         self._next = self._mixed(file.read_next())
         self._current = self._mixed(file.read())
 
@@ -104,6 +112,12 @@ class FileKeys:
             self._current = self._mixed(key)
         assert self._current is not None  # noqa: S101  # mixed from a key
         return self._current
+
+    def anchor(self) -> None:
+        """Once a process, and only for what agents of this terminal made."""
+        if not self._anchored and self._file.ours():
+            self._file.anchor()
+        self._anchored = True
 
     def successor(self) -> RecordKeys | None:
         return self._next
@@ -126,9 +140,10 @@ class FileKeys:
         self._current, self._next = self._next, None
 
     def destroy(self) -> None:
-        if self._file.ours():
-            self._file.destroy()
-            self._current = self._next = None
+        if not self._file.ours():
+            return
+        self._current = self._next = None  # half destroyed is destroyed: never seal with it again
+        self._file.destroy()
 
     def _mixed(self, key: bytes | None) -> Keys | None:
         return None if key is None else Keys.mixed([(KEY_FILE, key), *self._others])
@@ -145,6 +160,9 @@ class DoomedKeys:
 
     def current(self) -> RecordKeys:
         raise StoreError("the store is being erased")
+
+    def anchor(self) -> None:
+        return
 
     def successor(self) -> RecordKeys | None:
         return None

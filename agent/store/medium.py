@@ -65,11 +65,17 @@ class Medium:
         """Return when the medium says it has the slot. In place: nothing is allocated."""
         self._work(os.O_WRONLY, lambda fd: self._write(fd, slot, raw))
 
-    def create(self, slots: Sequence[bytes]) -> None:
-        """Write every slot under another name, then take the name; all of it durable."""
-        new = self.path + _NEW
-        self._unlink(new)
-        fd = self._disk.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    def create(
+        self,
+        slots: Sequence[bytes],
+        check: Callable[[Sequence[bytes | OSError]], None] = lambda _: None,
+    ) -> None:
+        """Write every slot under another name, then take the name; all of it durable. `check` is
+        given what reads back before it replaces anything, and raises if that is not good enough.
+        """
+        new = Medium(path=self.path + _NEW, disk=self._disk)
+        self._unlink(new.path)
+        fd = self._disk.open(new.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
             # In one piece, or a file system may put two slots side by side after all.
             self._disk.allocate(fd, (SLOTS - 1) * STRIDE + SLOT_SIZE)
@@ -78,7 +84,9 @@ class Medium:
             self._disk.fsync(fd)
         finally:
             self._disk.close(fd)
-        self._disk.rename(new, self.path)
+        check(new.read())
+        self.direct = new.direct
+        self._disk.rename(new.path, self.path)
         self.sync_directory()
 
     def anchor(self) -> None:

@@ -6,7 +6,7 @@ last write was not confirmed is suspect until the next one is: the page cache is
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from agent.oauth.events import Grant
@@ -97,10 +97,15 @@ class Slots:
         """A new store with the grant in every slot, in place of whatever has the name."""
         store_id = self.new_store_id()
         records = [self._seal(slot, grant, store_id, keys, epoch) for slot in range(SLOTS)]
+        expected = tuple(opened for _, opened in records)
         self._half_created = True  # the name may not be durable: never build on this file
-        self._medium.create([raw for raw, _ in records])
-        for slot, (_, expected) in enumerate(records):
-            self._confirm(slot, expected, keys)
+        self._medium.create(
+            [raw for raw, _ in records],
+            lambda found: self._require_all(found, expected, keys),
+        )
+        self._suspect.clear()
+        self.seen = expected
+        self._signature = self._medium.signature()
         self._half_created = False
         self._anchored = True
 
@@ -161,11 +166,19 @@ class Slots:
 
     def _confirm(self, slot: int, expected: Opened, keys: RecordKeys) -> None:
         """Read back from the medium, open and compare."""
-        raw = self._medium.read()[slot]
-        if isinstance(raw, OSError):
-            raise raw
-        if self._open(slot, raw, keys) != expected:
-            raise OSError(errno.EIO, "what was written reads back differently")
+        self._require(self._medium.read()[slot], expected, keys)
         self._suspect.discard(slot)
         self.seen = tuple(expected if old.slot == slot else old for old in self.seen)
         self._signature = self._medium.signature()
+
+    def _require_all(
+        self, found: Sequence[bytes | OSError], expected: Sequence[Opened], keys: RecordKeys
+    ) -> None:
+        for raw, opened in zip(found, expected, strict=True):
+            self._require(raw, opened, keys)
+
+    def _require(self, raw: bytes | OSError, expected: Opened, keys: RecordKeys) -> None:
+        if isinstance(raw, OSError):
+            raise raw
+        if self._open(expected.slot, raw, keys) != expected:
+            raise OSError(errno.EIO, "what was written reads back differently")

@@ -47,7 +47,7 @@ def _print(figure: str, facts: Mapping[str, float | bool]) -> None:
         for key, width, places in (("value", 10, 3), ("floor", 10, 3), ("ratio", 8, 2))
     )
     missed = "" if facts["ok"] else "   MISSED"
-    print(f"{figure:36}{numbers}{facts['target']:>7.1f}x{missed}", flush=True)
+    print(f"{figure:36}{numbers}{facts['target']:>7.2f}x{missed}", flush=True)
 
 
 if __name__ == "__main__":

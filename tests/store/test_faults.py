@@ -1,70 +1,23 @@
-"""Every system call of a save, a load and a clear fails in every way it can."""
+"""What a store does when a system call fails; `tests.crash.errnos` fails each, in every way."""
 
 import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 import pytest
 
-from agent.errors import StoreCorrupt, StoreError, StoreNotWritable
+from agent.errors import StoreError, StoreNotWritable
 from agent.oauth.events import Grant
 from agent.store.flash import FlashStore
 from tests.store.faulty import FaultyDisk
 from tests.store.rig import flash, grant
 
-ERRORS = (
-    errno.EIO,
-    errno.ENOSPC,
-    errno.EROFS,
-    errno.EDQUOT,
-    errno.EINTR,
-    errno.EMFILE,
-    errno.EACCES,
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ways:
-    """One way to fail, at each call in turn until there is none left."""
-
-    error: int
-    sticky: bool
-    short: bool
-    direct: bool
-
-    def disks(self) -> Iterator[FaultyDisk]:
-        for call in range(1, 99):
-            disk = FaultyDisk(
-                fail_at=call,
-                error=self.error,
-                sticky=self.sticky,
-                short=self.short,
-                direct=self.direct,
-            )
-            yield disk
-            if not disk.fired:
-                assert call > 3, "nothing was failed"
-                return
-
-
-WAYS = [
-    Ways(error=error, sticky=sticky, short=False, direct=direct)
-    for error in ERRORS
-    for sticky in (False, True)
-    for direct in (False, True)
-] + [
-    Ways(error=errno.EIO, sticky=sticky, short=True, direct=direct)
-    for sticky in (False, True)
-    for direct in (False, True)
-]
-
 
 @pytest.fixture
 def path() -> Iterator[str]:
-    """tmpfs only: thousands of runs, and the faults are what differs."""
+    """tmpfs only: the faults are what differs."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
         yield os.path.join(directory, "grant")
 
@@ -86,72 +39,6 @@ def prepared(path: str, saves: int) -> Grant | None:
     for number in range(saves):
         store.save(grant(number))
     return grant(saves - 1) if saves else None
-
-
-@pytest.mark.parametrize("saves", [0, 1, 3], ids=["creation", "second", "fourth"])
-@pytest.mark.parametrize("ways", WAYS, ids=str)
-def test_a_save_that_fails_leaves_the_old_or_the_new_and_one_that_succeeds_the_new(
-    path: str, ways: Ways, saves: int
-) -> None:
-    for disk in ways.disks():
-        old, new = prepared(path, saves), grant(77)
-        store = flash(path, disk=disk)
-        error = outcome(partial(store.save, new))
-        after_reboot = flash(path).load()
-        if error is None:
-            assert after_reboot == new, disk.calls
-        else:
-            assert isinstance(error, StoreNotWritable)
-            assert after_reboot in (old, new), disk.calls
-
-
-@pytest.mark.parametrize("saves", [0, 3], ids=["creation", "later"])
-@pytest.mark.parametrize("ways", [way for way in WAYS if not way.sticky], ids=str)
-def test_a_save_is_good_again_once_the_trouble_is_over(path: str, ways: Ways, saves: int) -> None:
-    for disk in ways.disks():
-        prepared(path, saves)
-        store = flash(path, disk=disk)
-        outcome(partial(store.save, grant(77)))
-        if not disk.fired:
-            return
-        store.save(grant(78))
-        assert store.load() == grant(78)
-        assert flash(path).load() == grant(78), disk.calls
-
-
-@pytest.mark.parametrize("ways", WAYS, ids=str)
-def test_a_load_in_trouble_says_so_or_gives_a_grant_that_was_saved(path: str, ways: Ways) -> None:
-    saved = prepared(path, 2)
-    for disk in ways.disks():
-        store = flash(path, disk=disk)
-        loaded: list[Grant | None] = []
-        error = outcome(lambda s=store, to=loaded: to.append(s.load()))  # type: ignore[misc]
-        assert not isinstance(error, StoreCorrupt), disk.calls
-        # One slot that cannot be read leaves the other, older one.
-        assert error is not None or loaded[0] in (saved, grant(0)), disk.calls
-        assert flash(path).load() == saved
-
-
-@pytest.mark.parametrize("newest", [0, 1])
-@pytest.mark.parametrize("ways", WAYS, ids=str)
-def test_a_clear_that_fails_says_so_and_one_that_succeeds_leaves_nothing(
-    path: str, ways: Ways, newest: int
-) -> None:
-    for disk in ways.disks():
-        saved = prepared(path, 2 + newest)
-        if outcome(flash(path, disk=disk).clear) is None:
-            assert flash(path).load() is None, disk.calls
-            assert os.listdir(os.path.dirname(path)) == []
-        else:
-            assert loaded_anyhow(path) in (saved, None), disk.calls
-
-
-def loaded_anyhow(path: str) -> Grant | None:
-    """What an agent starts with after a clearing was cut short; a half-cleared store is none."""
-    try:
-        return flash(path).load()
-    except StoreCorrupt:
-        return None
 
 
 @pytest.mark.parametrize("slot", [0, 1])

@@ -16,6 +16,7 @@ MOUNTINFO = r"""
 26 25 179:3 / /var/lib/pos-agent rw - ext4 /dev/mmcblk0p3 rw
 27 22 179:4 / /media/my\040stick rw - vfat /dev/sda1 rw
 28 27 0:30 / /media/my\040stick rw - btrfs /dev/sdb1 rw
+29 22 179:5 / /journal rw,noatime - ext4 /dev/mmcblk0p5 rw,data=journal,errors=continue
 """.lstrip()
 
 
@@ -35,6 +36,7 @@ def mounts(tmp_path: Path) -> str:
         ("/var/lib/other/grant", "overlay"),
         ("/var/lib/pos-agent/grant", "ext4"),
         ("/media/my stick/grant", "btrfs"),
+        ("/journal/grant", "ext4 with data=journal"),
     ],
 )
 def test_the_mount_that_holds_a_path_is_the_longest_and_the_last(
@@ -46,7 +48,8 @@ def test_the_mount_that_holds_a_path_is_the_longest_and_the_last(
 def test_the_kernel_is_asked() -> None:
     assert file_system("/dev/shm/x") == "tmpfs"
     assert file_system("/proc/self/status") == "proc"
-    if not any(line.split()[4] == "/" for line in open("/proc/self/mountinfo", encoding="utf-8")):
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    if not any(line.split()[4] == "/" for line in mounts):
         pytest.skip("a chroot: what / is mounted from cannot be seen")
     assert file_system("/grant") == subprocess.run(
         ["stat", "-f", "-c", "%T", "/"], capture_output=True, text=True, check=True
@@ -78,6 +81,7 @@ def test_what_keeps_its_promises_is_not_remarked_on(kind: str) -> None:
         ("overlay", "copies the file up"),
         ("vfat", "no journal"),
         ("btrfs", "never overwrites in place"),
+        ("ext4 with data=journal", "the kernel's memory"),
         ("nfs4", "a network decides"),
     ],
 )
