@@ -22,6 +22,12 @@ _STATES: Final = {
 }
 
 
+_GONE: Final = (
+    "The stored grant is overwritten and its key destroyed. Flash may keep old copies of both:"
+    " only the server can make it worthless for certain, so have it revoked there"
+)
+
+
 def status(socket: str, *, as_json: bool) -> int:
     answer = ask(socket, "GET", "/v1/status")
     print(json.dumps(answer, indent=2) if as_json else "\n".join(summary(answer)))
@@ -42,9 +48,9 @@ def unpair(socket: str, *, config: str, confirmed: bool) -> int:
         ask(socket, "DELETE", "/v1/grant", timeout=30.0)
     except AgentUnreachable as unreachable:
         _clear_store(config, unreachable)
-        print("The agent is not running. The stored grant is gone; it will pair when it starts")
+        print(f"The agent is not running; it will pair when it starts. {_GONE}")
         return 0
-    print("The stored grant is gone; a new code appears on the customer display")
+    print(f"A new code appears on the customer display. {_GONE}")
     return 0
 
 

@@ -21,6 +21,7 @@ from agent.errors import AgentError
 from agent.identity import Verdict, judge
 from agent.machine_identity import OpenSource
 from agent.settings import IdentitySettings, PairSettings, StoreSettings
+from agent.store import ground
 from agent.supply.local import request
 from hw.contract import HardwareError
 
@@ -126,7 +127,10 @@ def store(settings: StoreSettings, euid: int) -> Iterator[Finding]:
         return
     for path in filter(None, (settings.path, settings.key_file)):
         yield from _private(path, euid)
-    yield ok("store", f"{directory} can be written")
+    kind = ground.file_system(settings.path)
+    if (remark := ground.remark(kind)) is not None:
+        yield warning("store", remark, "docs/durability.md says what a store can rely on")
+    yield ok("store", f"{directory} can be written; it is on {kind}")
 
 
 def _private(path: str, euid: int) -> Iterator[Finding]:
