@@ -9,12 +9,13 @@ from typing import Final
 
 from agent.oauth import pairing, renewal
 from agent.oauth.events import AccessDenied, InvalidGrant, Refused, StoreCleared, Unreadable
+from agent.supply.holds_state import Hold
 from agent.view import reason
 
 Fields = tuple[tuple[str, str | int | float | bool | None], ...]
 
 _TROUBLE: Final = frozenset(
-    {"failed", "refused", "denied", "lost", "corrupt", "unreadable", "foreign", "paused"}
+    {"failed", "refused", "denied", "lost", "corrupt", "unreadable", "foreign", "paused", "broken"}
 )
 
 
@@ -100,6 +101,16 @@ def _renewed(
         yield Line(
             "token.renewed", (("fingerprint", token.value.fingerprint()), ("expires_in", life))
         )
+
+
+def of_hold(change: str, hold: Hold, why: str | None, now: float) -> Line:
+    """Who was promised what. Its id is of no use to anybody else."""
+    fields: Fields = (
+        ("client", str(hold.client)),
+        ("fingerprint", hold.token),
+        ("seconds", max(0, round(hold.until - now))),
+    )
+    return Line(f"hold.{change}", fields if why is None else (*fields, ("reason", why)))
 
 
 def _code(state: pairing.AwaitingUser, now: float) -> Fields:

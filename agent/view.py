@@ -11,9 +11,7 @@ from agent.oauth.events import (
 )
 from agent.situation import (
     Denied,
-    Failed,
     Offline,
-    Paired,
     Pairing,
     Paused,
     Serving,
@@ -21,7 +19,7 @@ from agent.situation import (
     Starting,
 )
 from agent.situation import Refused as RefusedSituation
-from agent.supply.interface import Unavailable
+from agent.supply.holds_state import Hold
 
 _TAIL = 4  # characters of the UUID a person compares with the approval page
 
@@ -101,33 +99,26 @@ def reason(trouble: TransportFailed | Unreadable | SlowDown | None) -> str:
             return ""
 
 
-def status(situation: Situation, now: float) -> dict[str, object]:
-    """The situation as JSON. The user code stays out: any client may ask for the status."""
-    told: dict[str, object] = {"state": type(situation).__name__.lower(), "reason": None}
-    match situation:
-        case Offline(reason=text) | Failed(reason=text):
-            told |= {"reason": text, "support_code": situation.support_code}
-        case RefusedSituation(error=error, description=description):
-            told |= {"reason": f"{error}: {description}"}
-        case Denied(description=description):
-            told |= {"reason": description or "a person refused the pairing"}
-        case Paused():
-            told |= {"reason": "the window of codes is used up; a person has to act"}
-        case Serving(degraded=text):
-            told |= {"reason": text, "degraded": text is not None}
-        case Pairing(verification_uri=uri, expires_at=expires_at):
-            left = max(0, round(expires_at - now))
-            told |= {"verification_uri": uri, "code_expires_in": left}
-        case Starting() | Paired():
-            pass
-    return told
-
-
 def token_status(token: AccessToken | None, now: float) -> dict[str, object] | None:
     """What may be known of the token by everybody."""
     if token is None:
         return None
     return {"fingerprint": token.value.fingerprint(), "expires_in": int(token.life_left(now))}
+
+
+def token_event(token: AccessToken, now: float) -> dict[str, object]:
+    return {"fingerprint": token.value.fingerprint(), "expires_in": int(token.life_left(now))}
+
+
+def hold_event(change: str, hold: Hold, why: str | None, now: float) -> dict[str, object]:
+    told: dict[str, object] = {
+        "change": change,
+        "id": hold.id,
+        "client": str(hold.client),
+        "fingerprint": hold.token,
+        "expires_in": max(0, int(hold.until - now)),
+    }
+    return told if why is None else {**told, "reason": why}
 
 
 def renewal_status(state: renewal.State | None, now: float) -> dict[str, object] | None:
@@ -143,29 +134,16 @@ def renewal_status(state: renewal.State | None, now: float) -> dict[str, object]
             return None
 
 
-def unavailable(situation: Situation) -> Unavailable:
-    """Why there is no token, for a client that asked for one."""
-    match situation:
-        case Pairing() | Denied() | Paused():
-            return Unavailable(
-                kind="pairing",
-                detail="this terminal is not paired: a person has to approve it",
-                retry_after=5.0,
-            )
-        case Offline(reason=text) | Failed(reason=text):
-            return Unavailable(kind="offline", detail=text, retry_after=10.0)
-        case RefusedSituation(error=error, description=description):
-            return Unavailable(kind="refused", detail=f"{error}: {description}", retry_after=60.0)
-        case Starting() | Paired() | Serving():
-            return Unavailable(
-                kind="starting", detail="the first token is being fetched", retry_after=1.0
-            )
-
-
 def caveat(
-    state: renewal.State | None, token: AccessToken, min_ttl: float, now: float
+    state: renewal.State | None,
+    token: AccessToken,
+    min_ttl: float,
+    now: float,
+    *,
+    held_for: float = 0.0,
 ) -> str | None:
-    """Why the token handed out is less than was asked for, or None."""
+    """Why the token handed out is less than was asked for, or None. `held_for`: seconds that it is
+    not renewed, because of a hold."""
     match state:
         case renewal.Lost():
             return "the server no longer renews this token; the terminal is being paired again"
@@ -175,7 +153,8 @@ def caveat(
             left = token.life_left(now)
             if left >= min_ttl:
                 return None
-            return f"it lives {left:.0f} s, although {min_ttl:.0f} s were asked for"
+            held = f"; a hold keeps it for {held_for:.0f} s more" if held_for > 0 else ""
+            return f"it lives {left:.0f} s, although {min_ttl:.0f} s were asked for{held}"
 
 
 def _offline(trouble: TransportFailed | Unreadable | SlowDown | None) -> Offline:

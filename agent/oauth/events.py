@@ -203,6 +203,14 @@ class Rejected:
     fingerprint: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewerWanted:
+    """A client needs a token that lasts longer than what is left of this one. Only ever shortens a
+    wait."""
+
+    fingerprint: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class StoreCleared:
     """The stored grant is gone: somebody wants this terminal to authenticate again."""

@@ -138,6 +138,10 @@ class Server:
     def issuer(self) -> str:
         return self._where.issuer
 
+    @property
+    def renewal_ends_old_token(self) -> bool:
+        return self._dialect.renewal_ends_old_token
+
     async def request_code(self) -> CodeEvent:
         async def once() -> CodeEvent:
             answer = await self._ask(

@@ -10,6 +10,7 @@ refused. No trouble destroys a grant: it is replaced by a newer one, or given up
 """
 
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Final
 
 from agent.errors import InvalidTransition
@@ -21,6 +22,7 @@ from agent.oauth.events import (
     Fault,
     Grant,
     InvalidGrant,
+    NewerWanted,
     PersonActed,
     RefreshEvent,
     RefreshToken,
@@ -101,6 +103,7 @@ Event = (
     | SaveFailed
     | Demanded
     | Rejected
+    | NewerWanted
     | PersonActed
     | StoreCleared
 )
@@ -137,12 +140,22 @@ def served(state: State) -> AccessToken | None:
     return state.token if isinstance(state, Serving | Lost) else state.before.token
 
 
-def step(state: State, event: Event, now: float) -> Next:
+def can_be_forced(state: State, now: float) -> bool:
+    """Whether a client's report or wish can have a renewal made now, or one is under way."""
+    return now >= state.demand_from if isinstance(state, Serving) else not isinstance(state, Lost)
+
+
+def step(state: State, event: Event, now: float, *, held_until: float = -inf) -> Next:
     """What follows. `now` is CLOCK_BOOTTIME. The ask is None only in `Lost`.
+
+    `held_until`: somebody was promised that the token is not renewed before. It binds while the
+    token lives and nobody reports it as dead.
 
     Raises InvalidTransition for an event that cannot happen in the state: a bug of the caller.
     """
     match state:
+        case Serving() if held_until > now and _lives(state, now):
+            return _held(state, event, now, held_until)
         case Serving():
             return _serving(state, event, now)
         case Renewing():
@@ -151,6 +164,15 @@ def step(state: State, event: Event, now: float) -> Next:
             return _saving(state, event, now)
         case _:
             raise _impossible(state, event)
+
+
+def _held(state: Serving, event: Event, now: float, until: float) -> Next:
+    """What would renew by plan waits for the end of the hold; everything else goes on."""
+    after, ask = _serving(state, event, now)
+    if isinstance(after, Renewing) and not isinstance(event, Rejected):
+        low, high = max(state.due_from, until), max(state.due_until, until)
+        return state, Wait(at_least=low - now, at_most=high - now)
+    return after, ask
 
 
 def _serving(state: Serving, event: Event, now: float) -> Next:
@@ -163,13 +185,15 @@ def _serving(state: Serving, event: Event, now: float) -> Next:
             return (state, _until(state, now)) if _must_save_first(state, now) else _renew(state)
         case Rejected(fingerprint=seen) if now >= state.demand_from and _is(state.token, seen):
             return _renew(state)
+        case NewerWanted(fingerprint=old) if now >= state.demand_from and _is(state.token, old):
+            return (state, _until(state, now)) if _must_save_first(state, now) else _renew(state)
         case PersonActed() if isinstance(state.trouble, Refused) and state.grant is not None:
             return Lost(why=state.trouble, token=state.token), None
         case PersonActed() if state.trouble is not None or state.token is None:
             return _renew(state)
         case StoreCleared() if state.grant is not None and state.unsaved is None:
             return Lost(why=event, token=None), None
-        case Demanded() | Rejected() | PersonActed() | StoreCleared():
+        case Demanded() | Rejected() | NewerWanted() | PersonActed() | StoreCleared():
             return state, _until(state, now)
         case _:
             raise _impossible(state, event)
@@ -300,7 +324,7 @@ def _until(state: Serving, now: float) -> Wait:
 
 def _must_save_first(state: Serving, now: float) -> bool:
     """Renewing could rotate once more; while the token lives, first keep what we have."""
-    return state.unsaved is not None and state.token is not None and state.token.life_left(now) > 0
+    return state.unsaved is not None and _lives(state, now)
 
 
 def _short(state: Serving, min_ttl: float, now: float) -> bool:
@@ -309,8 +333,12 @@ def _short(state: Serving, min_ttl: float, now: float) -> bool:
     return state.token.life_left(now) < min(min_ttl, longest_min_ttl(state.token))
 
 
-def _is(token: AccessToken | None, fingerprint: str) -> bool:
-    return token is not None and token.value.fingerprint() == fingerprint
+def _lives(state: Serving, now: float) -> bool:
+    return state.token is not None and state.token.life_left(now) > 0
+
+
+def _is(token: AccessToken | None, fingerprint: str | None) -> bool:
+    return (None if token is None else token.value.fingerprint()) == fingerprint
 
 
 def _impossible(state: State, event: Event) -> InvalidTransition:

@@ -15,6 +15,7 @@ from agent.oauth.events import (
     Ask,
     Demanded,
     Grant,
+    NewerWanted,
     PersonActed,
     PollToken,
     RefreshToken,
@@ -31,7 +32,7 @@ from agent.oauth.events import (
 from agent.oauth.interface import AuthorizationServer
 from agent.store.interface import Storage
 
-Knock = Demanded | Rejected | PersonActed | StoreCleared
+Knock = Demanded | Rejected | NewerWanted | PersonActed | StoreCleared
 """What may shorten the wait for a renewal."""
 
 S = TypeVar("S")

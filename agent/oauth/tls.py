@@ -33,9 +33,21 @@ def client_context(ca_file: str | None, certificate: str | None, key: str | None
 
 def _trusting(ca_file: str | None) -> ssl.SSLContext:
     """The system's CAs are named by the paths built into OpenSSL, because those that Python would
-    use can be replaced through SSL_CERT_FILE and SSL_CERT_DIR."""
+    use can be replaced through SSL_CERT_FILE and SSL_CERT_DIR. From a directory OpenSSL loads the
+    one it needs; the file with all of them would cost 2 MB for as long as the agent runs.
+    """
     if ca_file is not None:
         return ssl.create_default_context(cafile=ca_file)
     system = ssl.get_default_verify_paths()
-    file = system.openssl_cafile if os.path.isfile(system.openssl_cafile) else None
-    return ssl.create_default_context(cafile=file, capath=system.openssl_capath)
+    if _is_hashed(system.openssl_capath) or not os.path.isfile(system.openssl_cafile):
+        return ssl.create_default_context(capath=system.openssl_capath)
+    return ssl.create_default_context(cafile=system.openssl_cafile)
+
+
+def _is_hashed(directory: str) -> bool:
+    """Whether OpenSSL finds certificates there by the hash of their subject (c_rehash(1))."""
+    try:
+        with os.scandir(directory) as found:
+            return any(entry.name.endswith(".0") for entry in found)
+    except OSError:
+        return False

@@ -129,7 +129,22 @@ def document() -> str:
     renewal_table = rows(renewal_steps(), renewal.step)
     lines += _section("Pairing", "RequestingCode", *pairing_table)
     lines += _section("Renewal", "Serving", *renewal_table)
+    lines += _while_held(renewal_table[0])
     return "\n".join(lines) + "\n"
+
+
+def _while_held(usual: list[Row]) -> Iterator[str]:
+    """What changes while a client was promised that the token is not renewed."""
+
+    def held(state: renewal.State, event: renewal.Event, now: float) -> renewal.Next:
+        return renewal.step(state, event, now, held_until=now + 60)
+
+    table, _ = rows(renewal_steps(), held)
+    yield "\n### While a hold lasts for 60 s more\n"
+    yield "The rest is as above.\n\n| State | Event | Next | Ask |\n|---|---|---|---|"
+    for row in table:
+        if row not in usual:
+            yield f"| {' | '.join(row)} |"
 
 
 _INTRODUCTION: Final = """\

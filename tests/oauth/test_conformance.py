@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from agent import journal, view
+from agent import journal, telling, view
 from agent.oauth import pairing
 from agent.oauth.events import (
     CodeDead,
@@ -264,7 +264,7 @@ def test_C4_C6_neither_code_is_logged_nor_in_the_status() -> None:
     lines = list(journal.of_pairing(None, journey.state, NOW))
     situation = view.of_pairing(journey.state, RULES)
     assert situation is not None
-    told = repr(lines) + repr(view.status(situation, NOW))
+    told = repr(lines) + repr(telling.status(situation, NOW))
     assert "pairing.code_shown" in told
     assert "canary" not in told
     assert "canary-device" not in repr(journey) + repr(situation)

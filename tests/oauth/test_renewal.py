@@ -17,6 +17,7 @@ from agent.oauth.events import (
     Fault,
     Grant,
     InvalidGrant,
+    NewerWanted,
     PersonActed,
     RefreshToken,
     Refused,
@@ -53,6 +54,7 @@ from tests.oauth.states import (
 RT1, RT2, RT3 = GRANT.refresh_token, Secret("rt-2"), Secret("rt-3")
 REFRESH = RefreshToken(refresh_token=RT1)
 UNSAVED = replace(SERVING, unsaved="full")
+DUE = replace(SERVING, due_from=IN_LIFE, due_until=IN_LIFE, demand_from=IN_LIFE - 1)
 
 
 def step(state: renewal.State, event: renewal.Event, now: float = IN_LIFE) -> renewal.Next:
@@ -477,3 +479,59 @@ test_no_schedule_breaks_it = AnySchedule.TestCase
 
 def test_tokens_say_when_they_end() -> None:
     assert AccessToken(value=Secret("x"), issued_at=0, expires_at=9).life_left(4) == 5
+
+
+# -- while somebody holds the token ---------------------------------------------------------------
+
+
+def held(state: renewal.State, event: renewal.Event, until: float) -> renewal.Next:
+    return renewal.step(state, event, IN_LIFE, held_until=until)
+
+
+LONG = Demanded(min_ttl=inf)
+
+
+@pytest.mark.parametrize(
+    "event", [Waited(), LONG, NewerWanted(fingerprint=FRESH.value.fingerprint())]
+)
+def test_what_renews_by_plan_waits_for_the_end_of_a_hold(event: renewal.Event) -> None:
+    assert isinstance(step(DUE, event)[0], Renewing)
+    state, ask = held(DUE, event, IN_LIFE + 60)
+    assert state == DUE
+    assert waited(ask) == (60.0, 60.0)
+    assert isinstance(held(DUE, event, IN_LIFE)[0], Renewing)
+
+
+def test_a_token_reported_as_dead_is_renewed_hold_or_no_hold() -> None:
+    report = Rejected(fingerprint=FRESH.value.fingerprint())
+    assert isinstance(held(DUE, report, IN_LIFE + 60)[0], Renewing)
+
+
+def test_a_token_that_is_over_has_nothing_left_to_hold() -> None:
+    over = replace(DUE, token=replace(FRESH, expires_at=IN_LIFE))
+    assert isinstance(held(over, Waited(), IN_LIFE + 60)[0], Renewing)
+    assert isinstance(held(replace(DUE, token=None), Waited(), IN_LIFE + 60)[0], Renewing)
+
+
+def test_a_hold_does_not_make_a_renewal_come_earlier_than_it_is_due() -> None:
+    later = replace(DUE, due_from=IN_LIFE + 100, due_until=IN_LIFE + 120)
+    assert waited(held(later, LONG, IN_LIFE + 60)[1]) == (100.0, 120.0)
+
+
+def test_a_hold_keeps_neither_saving_nor_losing_a_grant_waiting() -> None:
+    saving, ask = held(UNSAVED, Waited(), IN_LIFE + 60)
+    assert isinstance(saving, Saving)
+    assert isinstance(ask, SaveToken)
+    assert isinstance(held(DUE, StoreCleared(), IN_LIFE + 60)[0], Lost)
+
+
+def test_a_newer_token_is_fetched_once_for_everybody_who_needs_one() -> None:
+    wanted = NewerWanted(fingerprint=FRESH.value.fingerprint())
+    renewing, _ = step(DUE, wanted)
+    assert isinstance(renewing, Renewing)
+    renewed, _ = step(renewing, tokens())
+    assert step(renewed, wanted)[0] == renewed
+    assert step(DUE, NewerWanted(fingerprint=None))[0] == DUE
+    none = replace(DUE, token=None)
+    assert isinstance(step(none, NewerWanted(fingerprint=None))[0], Renewing)
+    assert step(UNSAVED, wanted)[0] == UNSAVED
