@@ -10,6 +10,10 @@ def main(argv: list[str] | None = None) -> int:
         from agent.supply.quick import main as token
 
         return token(words[1:])
+    if words[:1] == ["run"] and words[1:2] == ["--config"] and len(words) == 3:
+        from agent.start import start  # as the unit says it: what is imported now stays for good
+
+        return start(words[2])
     from agent.cli import main as command
 
     return command(words)

@@ -18,7 +18,7 @@ OK: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
 UNREACHABLE: Final = 3
-BAD_CONFIG: Final = 78  # EX_CONFIG, sysexits(3): systemd does not restart the agent
+BAD_CONFIG: Final = 78  # as agent.start has it
 INTERRUPTED: Final = 130
 
 CONFIG: Final = "/etc/pos-agent/config.toml"
@@ -193,23 +193,9 @@ def _version_if_asked(argv: list[str]) -> str:
 
 
 def _run(given: argparse.Namespace) -> int:
-    import logging
+    from agent.start import start
 
-    from agent import config, log
-
-    log.configure("info")
-    logger = logging.getLogger(__name__)
-    try:
-        settings = config.load(given.config)
-        log.configure(settings.log_level)
-
-        from agent import daemon
-
-        return daemon.run(settings)
-    except ConfigError as error:
-        for reason in (str(error), *getattr(error, "__notes__", ())):
-            log.event(logger, "config.refused", level=logging.ERROR, reason=reason)
-        return BAD_CONFIG
+    return start(given.config)
 
 
 def _config_check(given: argparse.Namespace) -> int:

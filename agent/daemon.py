@@ -19,28 +19,25 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from agent import log
 from agent.clock import Clock, SystemClock
+from agent.counter import Counter
 from agent.errors import ConfigError, StoreError
 from agent.front_desk import FrontDesk
 from agent.heartbeat import beat
-from agent.journal import Line
-from agent.keeper import Keeper
 from agent.machine_identity import read_identity
 from agent.notify import Notifier
 from agent.oauth.backoff import backoff
 from agent.oauth.interface import AuthorizationServer
-from agent.oauth.pairing import Rules
 from agent.process import harden
 from agent.settings import Settings
 from agent.situation import Failed, Situation
 from agent.store.interface import Storage, TokenKeep
-from agent.supply.access import Peer, Policy
-from agent.supply.listening import activated
-from agent.supply.server import Server
 from hw.contract import HardwareError
 from hw.machine import source_opener
 
 if TYPE_CHECKING:
     from agent.display.presenter import Presenter
+    from agent.journal import Line
+    from agent.keeper import Keeper
 
 EX_SOFTWARE: Final = 70  # sysexits.h
 CONFIG, STORE, SERIAL = "C301", "S201", "I301"  # support codes, docs/display.md
@@ -76,39 +73,39 @@ class Daemon:
         self._presenter: Presenter | None = None
         self._storage: Storage | None = None
         self._token_keep: TokenKeep | None = None
-        self._handed_out: dict[int, str] = {}
         self._desk = FrontDesk(
             clock=self._clock,
             health={"display": self._display_health, "store": self._store_health},
             rekey=self._rekey,
+            lend_display=self._lend_display,
         )
 
     async def live(self) -> None:
         """Raises ConfigError if the sockets cannot be opened, an ExceptionGroup for the rest."""
         async with AsyncExitStack() as stack:
-            supply = self._supply()
-            await supply.start()
-            stack.push_async_callback(supply.aclose)
+            counter = Counter(settings=self._settings, desk=self._desk, clock=self._clock)
+            self._desk.add_health(counter.health)
+            await counter.open()
+            stack.push_async_callback(counter.aclose)
             self._notifier.ready()
-            log.event(_LOG, "supply.ready", socket=self._settings.supply.socket)
-            await self._until_stopped(self._work(stack))
+            await self._until_stopped(self._work(stack, counter), counter.run())
             self._notifier.stopping()
             log.event(_LOG, "agent.stopping")
 
-    async def _until_stopped(self, work: Awaitable[None]) -> None:
+    async def _until_stopped(self, *work: Awaitable[None]) -> None:
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         async with asyncio.TaskGroup() as tasks:
             running = (
-                tasks.create_task(_awaited(work)),
+                *(tasks.create_task(_awaited(each)) for each in work),
                 tasks.create_task(beat(self._notifier, self._settings.supply.socket)),
             )
             await stopped.wait()
             for task in running:
                 task.cancel()
 
-    async def _work(self, stack: AsyncExitStack) -> None:
+    async def _work(self, stack: AsyncExitStack, counter: Counter) -> None:
         """From the serial number to renewing for ever."""
         self._open_display(stack)
         try:
@@ -122,7 +119,7 @@ class Daemon:
         except ConfigError as exc:
             await self._explain(exc)
             raise
-        keeper = self._keeper(server, storage, uuid)
+        keeper = self._keeper(server, storage, uuid, counter)
         self._desk.hand_over(keeper)
         await keeper.run()
 
@@ -147,22 +144,6 @@ class Daemon:
             await self._clock.sleep(_TO_READ)
 
     # -- the parts --------------------------------------------------------------------------------
-
-    def _supply(self) -> Server:
-        settings = self._settings.supply
-        return Server(
-            desk=self._desk,
-            socket=settings.socket,
-            admin_socket=settings.admin_socket,
-            group=settings.group,
-            policy=Policy(
-                own_uid=os.geteuid(),
-                allow_uids=frozenset(settings.allow_uids),
-                allow_gids=frozenset(settings.allow_gids),
-            ),
-            audit=self._audit,
-            activated=activated(os.environ, os.getpid()),
-        )
 
     def _open_display(self, stack: AsyncExitStack) -> None:
         settings = self._settings.display
@@ -229,7 +210,12 @@ class Daemon:
 
         return build_server(self._settings, uuid=uuid, clock=self._clock, rng=_rng())
 
-    def _keeper(self, server: AuthorizationServer, storage: Storage, uuid: str) -> Keeper:
+    def _keeper(
+        self, server: AuthorizationServer, storage: Storage, uuid: str, counter: Counter
+    ) -> "Keeper":
+        from agent.keeper import Keeper  # noqa: PLC0415  # after the sockets are open
+        from agent.oauth.pairing import Rules  # noqa: PLC0415
+
         pairing = self._settings.pairing
         return Keeper(
             server=server,
@@ -249,6 +235,8 @@ class Daemon:
             token_keep=self._token_keep,
             on_situation=self._show,
             on_line=_write,
+            on_event=counter.feed.append,
+            on_token=counter.token_changed,
         )
 
     # -- telling ----------------------------------------------------------------------------------
@@ -259,19 +247,9 @@ class Daemon:
         if self._presenter is not None:
             self._presenter.show(situation)
 
-    def _audit(self, peer: Peer, fingerprint: str, life_left: float) -> None:
-        """Who got which token; a client that polls is mentioned once a token."""
-        first = self._handed_out.get(peer.uid) != fingerprint
-        self._handed_out[peer.uid] = fingerprint
-        log.event(
-            _LOG,
-            "supply.handed_out",
-            level=logging.INFO if first else logging.DEBUG,
-            uid=peer.uid,
-            pid=peer.pid,
-            fingerprint=fingerprint,
-            life_left=round(life_left),
-        )
+    def _lend_display(self, lent: bool) -> None:
+        if self._presenter is not None:
+            self._presenter.lend(lent)
 
     def _display_health(self) -> object:
         return None if self._presenter is None else self._presenter.health
@@ -284,7 +262,7 @@ class Daemon:
         return None if self._storage is None else {"kind": "memory"}
 
 
-def _write(line: Line) -> None:
+def _write(line: "Line") -> None:
     level = logging.WARNING if line.trouble else logging.INFO
     log.event(_LOG, line.event, level=level, **dict(line.fields))
 

@@ -5,14 +5,19 @@ starts earlier than everything else gets an honest "not yet" instead of a refuse
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from agent import __version__, view
+from agent import __version__, telling
 from agent.clock import Clock
-from agent.keeper import LONGEST_WAIT, Keeper
 from agent.situation import Situation, Starting
-from agent.supply.interface import Handout, Unavailable
+from agent.supply.interface import Asker, Handout, HoldView, NotHeld, Unavailable
+from agent.supply.operations import DEFAULT_WAIT, HoldWish
+
+if TYPE_CHECKING:  # both bring the machines along, which come after the sockets are open
+    from agent.desk import Desk
+    from agent.keeper import Keeper
 
 Health = Callable[[], object]
 
@@ -30,16 +35,22 @@ class FrontDesk:
         clock: Clock,
         health: Mapping[str, Health],
         rekey: Callable[[], Awaitable[None]],
+        lend_display: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._clock = clock
-        self._health = health
+        self._health = dict(health)
         self._rekey = rekey
+        self._lend_display = lend_display
         self._since = clock.now()
         self.situation: Situation = Starting()
         self.keeper: Keeper | None = None
         self._opened = asyncio.Event()
 
-    def hand_over(self, keeper: Keeper) -> None:
+    def add_health(self, health: Mapping[str, Health]) -> None:
+        """More members of the status."""
+        self._health.update(health)
+
+    def hand_over(self, keeper: "Keeper") -> None:
         """From now on the keeper answers."""
         self.keeper = keeper
         self._opened.set()
@@ -47,30 +58,54 @@ class FrontDesk:
     def now(self) -> float:
         return self._clock.now()
 
-    async def token(self, *, min_ttl: float) -> Handout | Unavailable:
-        keeper = await self._arrival()
-        if keeper is None:
-            return view.unavailable(self.situation)
-        return await keeper.token(min_ttl=min_ttl)
+    async def token(self, *, min_ttl: float, wait: float) -> Handout | Unavailable:
+        desk = await self._arrival(wait)
+        if desk is None:
+            return telling.unavailable(self.situation)
+        return await desk.token(min_ttl=min_ttl, wait=wait)
+
+    async def hold(
+        self, wish: HoldWish, asker: Asker, *, min_ttl: float, wait: float
+    ) -> Handout | Unavailable | NotHeld:
+        desk = await self._arrival(wait)
+        if desk is None:
+            return telling.unavailable(self.situation)
+        return await desk.hold(wish, asker, min_ttl=min_ttl, wait=wait)
 
     async def rejected(self, fingerprint: str) -> Handout | Unavailable:
-        keeper = await self._arrival()
-        if keeper is None:
-            return view.unavailable(self.situation)
-        return await keeper.rejected(fingerprint)
+        desk = await self._arrival(DEFAULT_WAIT)
+        if desk is None:
+            return telling.unavailable(self.situation)
+        return await desk.rejected(fingerprint)
 
-    async def _arrival(self) -> Keeper | None:
+    async def _arrival(self, wait: float) -> "Desk | None":
         """A payment that comes while the agent starts waits a moment; one that comes while the
         start is stuck is told so at once."""
         if self.keeper is None and isinstance(self.situation, Starting):
             with suppress(TimeoutError):
-                async with asyncio.timeout(LONGEST_WAIT):
+                async with asyncio.timeout(wait):
                     await self._opened.wait()
-        return self.keeper
+        return None if self.keeper is None else self.keeper.desk
+
+    def holds(self, asker: Asker) -> Sequence[HoldView]:
+        return () if self.keeper is None else self.keeper.desk.holds(asker)
+
+    def release(self, hold_id: str, asker: Asker) -> bool:
+        return self.keeper is not None and self.keeper.desk.release(hold_id, asker)
+
+    def ended(self, bound_to: str) -> None:
+        if self.keeper is not None:
+            self.keeper.desk.ended(bound_to)
+
+    def pairing(self) -> dict[str, object]:
+        return telling.pairing_status(self.situation, self._clock.now())
 
     def pair(self) -> None:
         if self.keeper is not None:
             self.keeper.pair()
+
+    def lend_display(self, lent: bool) -> None:
+        self._lend_display(lent)
 
     async def unpair(self) -> None:
         if self.keeper is not None:
@@ -82,7 +117,7 @@ class FrontDesk:
     def status(self) -> dict[str, object]:
         if self.keeper is None:
             now = self._clock.now()
-            told = view.status(self.situation, now)
+            told = telling.status(self.situation, now)
             told["since_seconds"] = round(now - self._since)
         else:
             told = self.keeper.status()

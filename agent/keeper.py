@@ -7,34 +7,40 @@ running, makes the agent pair again.
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
-from agent import journal, view
+from agent import journal, telling, view
 from agent.clock import Clock
+from agent.desk import Desk
 from agent.errors import StoreCorrupt, StoreError
+from agent.holder import Change, Holder
 from agent.oauth import pairing, renewal
 from agent.oauth.backoff import backoff
 from agent.oauth.events import (
     AccessToken,
     Demanded,
     Grant,
+    NewerWanted,
     PersonActed,
     Rejected,
     StoreCleared,
 )
 from agent.oauth.interface import AuthorizationServer
-from agent.oauth.lifetime import longest_min_ttl
 from agent.oauth.runner import Doorbell, Knock, PairingRunner, RenewalRunner, drive
 from agent.situation import Failed, Paired, Situation, Starting
-from agent.store.interface import NoTokenKeep, Storage, TokenKeep
+from agent.store.interface import Kept, NoTokenKeep, Storage, TokenKeep
+from agent.supply.holds_state import LIMITS, Hold
 from agent.supply.interface import Handout, Unavailable
+from agent.supply.operations import DEFAULT_WAIT
 
-LONGEST_WAIT: Final = 5.0  # s a client waits for a renewal before it gets what there is
 STORE_LOOK: Final = 5.0  # s between looks whether somebody cleared the store
 STORE_UNREADABLE: Final = "S201"  # support code
+
+OnEvent = Callable[[Literal["state", "token", "hold"], Mapping[str, object]], object]
+"""Told of what changes, JSON-ready and without a secret."""
 
 
 class Keeper:
@@ -42,8 +48,8 @@ class Keeper:
 
     `pairs`: False for grant types without a refresh token (client credentials, device PIN), which
     store nothing. `splay`: seconds, see `renewal.start`. `token_keep` carries the access token over
-    a restart. `on_situation` is told what people should see, `on_line` what the log should keep;
-    neither may block.
+    a restart. `on_situation` is told what people should see, `on_line` what the log should keep,
+    `on_token` which token may be used from now on, or None; none of them may block.
     """
 
     def __init__(
@@ -57,8 +63,11 @@ class Keeper:
         pairs: bool = True,
         splay: float = 0.0,
         token_keep: TokenKeep | None = None,
+        longest_hold: float = LIMITS.longest,
         on_situation: Callable[[Situation], None] = lambda _: None,
         on_line: Callable[[journal.Line], None] = lambda _: None,
+        on_event: OnEvent = lambda _kind, _data: None,
+        on_token: Callable[[AccessToken | None], None] = lambda _: None,
     ) -> None:
         self._server = server
         self._storage = storage
@@ -68,8 +77,18 @@ class Keeper:
         self._splay = splay
         self._token_keep = token_keep or NoTokenKeep()
         self._kept: AccessToken | None = None
+        self._before: renewal.State | None = None
         self._on_situation = on_situation
         self._on_line = on_line
+        self._on_event = on_event
+        self._on_token = on_token
+        self._holder = Holder(
+            clock=clock,
+            former_dies=server.renewal_ends_old_token,
+            longest=longest_hold,
+            on_hold=self._hold_changed,
+        )
+        self.desk = Desk(life=self, holder=self._holder, clock=clock)
         self._people: Doorbell[PersonActed] = Doorbell(clock, rng)
         self._knocks: Doorbell[Knock] = Doorbell(clock, rng)
         self._pairing: pairing.State | None = None
@@ -85,7 +104,10 @@ class Keeper:
         """Live until cancelled. Raises InvalidTransition only: a bug, the grant is untouched."""
         grant = await self._stored_grant() if self._pairs else None
         now = self._clock.now()
-        self._kept = None if grant is None else self._token_keep.load(grant, now)
+        kept = None if grant is None else self._token_keep.load(grant, now)
+        if kept is not None:
+            self._kept = kept.token
+            self._holder.restore(kept.holds, kept.token)
         first = renewal.start(grant, now, splay=self._splay, token=self._kept)
         while True:
             if self._pairs and grant is None:
@@ -152,7 +174,7 @@ class Keeper:
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(self._watch_store())
             await drive(
-                renewal.step,
+                self._step_renewal,
                 first,
                 carry_out=runner.carry_out,
                 publish=self._publish_renewal,
@@ -160,12 +182,15 @@ class Keeper:
             )
             watching.cancel()
 
+    def _step_renewal(self, state: renewal.State, event: renewal.Event, now: float) -> renewal.Next:
+        return renewal.step(state, event, now, held_until=self._holder.not_before())
+
     async def _watch_store(self) -> None:
         while True:
             await self._clock.sleep(STORE_LOOK)
-            self._store_was_cleared()
+            self.store_was_cleared()
 
-    def _store_was_cleared(self) -> bool:
+    def store_was_cleared(self) -> bool:
         serving = _serving(self._renewal)
         if serving is None or serving.grant is None or serving.unsaved is not None:
             return False
@@ -180,29 +205,54 @@ class Keeper:
         now = self._clock.now()
         self._tell(journal.of_pairing(self._pairing, state, now))
         self._pairing = state
+        self._holder.seen(None)
         self._show(view.of_pairing(state, self._rules))
+        self.tell_token()
         self._notify()
 
     def _publish_renewal(self, state: renewal.State) -> None:
         now = self._clock.now()
         self._tell(journal.of_renewal(self._renewal, state, now))
         self._renewal = state
+        self._holder.seen(state)
         self._keep_token(state)
         self._show(view.of_renewal(state, now))
+        self.tell_token()
         self._notify()
 
     def _keep_token(self, state: renewal.State) -> None:
-        """Before anybody gets it: a crash must not lose a token that is in somebody's hand."""
+        """Before anybody gets it: a crash must not lose a token that is in somebody's hand. While
+        a request is under way that kills it, it is not kept: nobody would know afterwards.
+        """
         serving = _serving(state)
-        if serving is None or serving.grant is None:
+        if serving is None or serving.grant is None or serving.token is None:
             self._kept = None
             self._token_keep.forget()
-        elif serving.token is not None and serving.token != self._kept:
+        elif isinstance(state, renewal.Renewing) and self._server.renewal_ends_old_token:
+            self._token_keep.forget()
+        elif serving.token != self._kept or isinstance(self._before, renewal.Renewing):
+            if serving.token != self._kept:
+                self._on_event("token", view.token_event(serving.token, self._clock.now()))
             self._kept = serving.token
-            try:
-                self._token_keep.save(serving.grant, serving.token)
-            except StoreError as exc:
-                self._on_line(journal.Line("token.not_kept", (("reason", str(exc)),)))
+            self._keep(serving.grant, serving.token)
+        self._before = state
+
+    def _keep(self, grant: Grant, token: AccessToken) -> None:
+        try:
+            self._token_keep.save(grant, Kept(token=token, holds=self._holder.plain()))
+        except StoreError as exc:
+            self._on_line(journal.Line("token.not_kept", (("reason", str(exc)),)))
+
+    def _hold_changed(self, change: Change, hold: Hold, why: str | None) -> None:
+        """What was promised survives a restart of the agent; what was given back makes way."""
+        now = self._clock.now()
+        self._tell((journal.of_hold(change, hold, why, now),))
+        self._on_event("hold", view.hold_event(change, hold, why, now))
+        at_rest = self._renewal
+        if isinstance(at_rest, renewal.Serving) and at_rest.grant and at_rest.token:
+            self._keep(at_rest.grant, at_rest.token)
+        self._knocks.ring(Demanded(min_ttl=0.0))  # a renewal that waits for holds looks again
+        self._notify()
 
     def _tell(self, lines: Iterable[journal.Line]) -> None:
         for line in lines:
@@ -215,6 +265,7 @@ class Keeper:
             self._since = self._clock.now()
         self._situation = situation
         self._on_situation(situation)
+        self._on_event("state", telling.status(situation, self._clock.now()))
 
     def _notify(self) -> None:
         self._changed.set()
@@ -225,21 +276,11 @@ class Keeper:
     def now(self) -> float:
         return self._clock.now()
 
-    async def token(self, *, min_ttl: float) -> Handout | Unavailable:
-        if self._store_was_cleared():
-            return Unavailable(
-                kind="pairing", detail="the stored grant was cleared", retry_after=STORE_LOOK
-            )
-        token = self._valid()
-        if token is None or not self._lives_long_enough(token, min_ttl):
-            await self._ask_for_renewal(Demanded(min_ttl=min_ttl))
-        return self._answer(min_ttl)
+    async def token(self, *, min_ttl: float, wait: float = DEFAULT_WAIT) -> Handout | Unavailable:
+        return await self.desk.token(min_ttl=min_ttl, wait=wait)
 
     async def rejected(self, fingerprint: str) -> Handout | Unavailable:
-        token = self._valid()
-        if token is not None and token.value.fingerprint() == fingerprint:
-            await self._ask_for_renewal(Rejected(fingerprint=fingerprint))
-        return self._answer(0.0)
+        return await self.desk.rejected(fingerprint)
 
     def pair(self) -> None:
         self._people.ring(PersonActed())
@@ -248,45 +289,57 @@ class Keeper:
     async def unpair(self) -> None:
         await asyncio.to_thread(self._storage.clear)
         self._on_line(journal.Line("grant.cleared"))
-        self._store_was_cleared()
+        self.store_was_cleared()
 
     def status(self) -> dict[str, object]:
         now = self._clock.now()
         return {
-            **view.status(self._situation, now),
+            **telling.status(self._situation, now),
             "since_seconds": round(now - self._since),
             "uuid": self._rules.uuid,
             "issuer": self._rules.issuer,
             "client_id": self._rules.client_id,
             "paired_to": self._owner,
-            "token": view.token_status(self._valid(), now),
+            "token": view.token_status(self.desk.valid(), now),
             "renewal": view.renewal_status(self._renewal, now),
+            "holds": self._holder.status(),
         }
 
-    async def _ask_for_renewal(self, knock: Demanded | Rejected) -> None:
-        """Wait until the machine has dealt with the knock, but not for long."""
+    def pairing(self) -> dict[str, object]:
+        return telling.pairing_status(self._situation, self._clock.now())
+
+    # -- what the desk needs ----------------------------------------------------------------------
+
+    @property
+    def renewal(self) -> renewal.State | None:
+        return self._renewal
+
+    @property
+    def situation(self) -> Situation:
+        return self._situation
+
+    async def changed_within(self, seconds: float) -> None:
+        sleep = asyncio.ensure_future(self._clock.sleep(seconds))
+        change = asyncio.ensure_future(self._changed.wait())
+        try:
+            await asyncio.wait((sleep, change), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            change.cancel()
+
+    def tell_token(self) -> None:
+        token = self.desk.valid()
+        self._on_token(None if token is None or self._holder.known_dead(token) else token)
+
+    async def dealt_with(self, knock: Demanded | Rejected | NewerWanted, wait: float) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(LONGEST_WAIT):
+            async with asyncio.timeout(max(wait, 0.0)):
                 while self._pairing is None and self._renewal is None:
                     await self._changed.wait()
                 if self._pairing is None:
                     self._knocks.ring(knock)
                 while self._knocks.holds(knock) or not _at_rest(self._renewal):
                     await self._changed.wait()
-
-    def _answer(self, min_ttl: float) -> Handout | Unavailable:
-        token = self._valid()
-        if token is None:
-            return view.unavailable(self._situation)
-        now = self._clock.now()
-        return Handout(token=token, degraded=view.caveat(self._renewal, token, min_ttl, now))
-
-    def _valid(self) -> AccessToken | None:
-        token = renewal.served(self._renewal) if self._renewal is not None else None
-        return token if token is not None and token.life_left(self._clock.now()) >= 1.0 else None
-
-    def _lives_long_enough(self, token: AccessToken, min_ttl: float) -> bool:
-        return token.life_left(self._clock.now()) >= min(min_ttl, longest_min_ttl(token))
 
 
 def _pairing_step(

@@ -8,6 +8,7 @@ import resource
 from dataclasses import dataclass
 
 _PR_SET_DUMPABLE = 4  # linux/prctl.h
+_M_ARENA_MAX = -8  # malloc.h, mallopt(3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,9 @@ def _not_dumpable() -> str | None:
         import ctypes  # noqa: PLC0415  # not built into every Python, and not free to load
 
         libc = ctypes.CDLL(None, use_errno=True)
+        # Not for secrecy but for small boards: threads here take turns, so one heap does for all.
+        if hasattr(libc, "mallopt"):  # musl has none
+            libc.mallopt(_M_ARENA_MAX, 1)
         if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
             return f"the memory stays readable to its user: {os.strerror(ctypes.get_errno())}"
     except (ImportError, OSError, AttributeError) as error:

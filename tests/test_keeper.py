@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 
 from agent.errors import StoreCorrupt, StoreError, StoreNotWritable
 from agent.journal import Line
-from agent.keeper import Keeper
+from agent.keeper import Keeper, OnEvent
 from agent.oauth.events import (
     AccessDenied,
-    AccessToken,
     Fault,
     Grant,
     InvalidGrant,
@@ -24,7 +23,7 @@ from agent.oauth.pairing import Rules
 from agent.secret import Secret
 from agent.situation import Denied, Failed, Offline, Paired, Pairing, Paused, Serving, Situation
 from agent.situation import Refused as RefusedSituation
-from agent.store.interface import Storage, TokenKeep
+from agent.store.interface import Kept, Storage, TokenKeep
 from agent.store.memory import MemoryStore
 from agent.supply.interface import Handout, Unavailable
 from tests.store.rig import flash
@@ -42,27 +41,25 @@ GRANT = Grant(
 OFFLINE = TransportFailed(kind="network", reason="no route to as.example")
 
 
-class Kept:
+class Keeping:
     """A place for the token that a test can look into, and break."""
 
     def __init__(self) -> None:
-        self.held: tuple[Grant, AccessToken] | None = None
-        self.forgotten = 0
+        self.held: tuple[Grant, Kept] | None = None
         self.broken = False
 
-    def load(self, grant: Grant, now: float) -> AccessToken | None:
-        if self.held is None or self.held[0] != grant or self.held[1].life_left(now) <= 0:
+    def load(self, grant: Grant, now: float) -> Kept | None:
+        if self.held is None or self.held[0] != grant or self.held[1].token.life_left(now) <= 0:
             return None
         return self.held[1]
 
-    def save(self, grant: Grant, token: AccessToken) -> None:
+    def save(self, grant: Grant, kept: Kept) -> None:
         if self.broken:
             raise StoreNotWritable("/run is full")
-        self.held = (grant, token)
+        self.held = (grant, kept)
 
     def forget(self) -> None:
         self.held = None
-        self.forgotten += 1
 
 
 class FailingStore(MemoryStore):
@@ -120,6 +117,7 @@ async def life(
     splay: float = 0.0,
     token_keep: TokenKeep | None = None,
     clock: VirtualClock | None = None,
+    on_event: OnEvent = lambda _kind, _data: None,
     **knobs: object,
 ) -> AsyncIterator[Life]:
     clock = clock or VirtualClock()
@@ -141,6 +139,7 @@ async def life(
         pairs=pairs,
         splay=splay,
         token_keep=token_keep,
+        on_event=on_event,
         on_situation=seen.append,
         on_line=lines.append,
     )
@@ -189,7 +188,7 @@ async def test_clearing_is_noticed_without_any_client() -> None:
 
 
 async def test_a_restart_serves_the_same_token_and_asks_the_server_nothing() -> None:
-    kept = Kept()
+    kept = Keeping()
     async with life(token_keep=kept) as terminal:
         await terminal.until(Serving)
         first = (await terminal.token()).token
@@ -200,7 +199,7 @@ async def test_a_restart_serves_the_same_token_and_asks_the_server_nothing() -> 
 
 
 async def test_a_kept_token_is_renewed_when_its_time_has_come() -> None:
-    kept = Kept()
+    kept = Keeping()
     async with life(token_keep=kept) as terminal:
         await terminal.until(Serving)
     async with life(token_keep=kept, clock=terminal.clock) as again:
@@ -209,19 +208,19 @@ async def test_a_kept_token_is_renewed_when_its_time_has_come() -> None:
 
 
 async def test_every_token_is_kept_before_it_is_served_with_the_grant_it_came_with() -> None:
-    kept = Kept()
+    kept = Keeping()
     async with life(token_keep=kept, rotates=True) as terminal:
         for renewal in range(1, 5):
             await terminal.clock.pass_until(lambda n=renewal: terminal.server.refreshes == n)  # type: ignore[misc]
             await terminal.until(Serving)
             handout = await terminal.token()
             assert kept.held is not None
-            assert kept.held[1] == handout.token
+            assert kept.held[1].token == handout.token
             assert kept.held[0] == terminal.storage.load()
 
 
 async def test_clearing_the_store_forgets_the_kept_token_as_well() -> None:
-    kept = Kept()
+    kept = Keeping()
     async with life(token_keep=kept) as terminal:
         await terminal.until(Serving)
         assert kept.held is not None
@@ -231,7 +230,7 @@ async def test_clearing_the_store_forgets_the_kept_token_as_well() -> None:
 
 
 async def test_a_token_that_cannot_be_kept_is_served_and_mentioned() -> None:
-    kept = Kept()
+    kept = Keeping()
     kept.broken = True
     async with life(token_keep=kept) as terminal:
         await terminal.until(Serving)

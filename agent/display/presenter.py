@@ -32,10 +32,11 @@ _LOG: Final = logging.getLogger(__name__)
 _LONGEST_NAP: Final = 20.0  # s; timers stand still in suspend, so look at the clock this often
 _CLOSING: Final = 3.0  # s to give the display back when the agent ends; then it stays as it is
 
-Health = Literal["released", "unknown", "absent", "busy", "stalled", "unusable"]
-"""`released`: nothing to say, the port is not ours. `unknown`: written to; displays do not answer,
-so nobody knows what the glass shows. The others say why the screen is not up: not plugged in,
-held by another program, does not take its text, may not be opened."""
+Health = Literal["released", "lent", "unknown", "absent", "busy", "stalled", "unusable"]
+"""`released`: nothing to say, the port is not ours. `lent`: left to somebody else by order.
+`unknown`: written to; displays do not answer, so nobody knows what the glass shows. The others say
+why the screen is not up: not plugged in, held by another program, does not take its text, may not
+be opened."""
 
 
 class Instants(Protocol):
@@ -61,6 +62,7 @@ class Presenter:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._closing = False
+        self._lent = False
         self._slot: Slot | None = None
         self._glass = Glass()
         self._health: Health = "released"
@@ -75,6 +77,11 @@ class Presenter:
         """Never blocks, never raises; newest wins."""
         with self._lock:
             self._slot = newest(self._slot, situation, self._clock.now())
+        self._wake.set()
+
+    def lend(self, lent: bool) -> None:
+        """Leave the display to somebody else until it is said otherwise; never blocks."""
+        self._lent = lent
         self._wake.set()
 
     def close(self) -> None:
@@ -98,6 +105,10 @@ class Presenter:
         """One look at the slot; returns when to look again."""
         with self._lock:
             slot = self._slot
+        if self._lent:
+            if self._health != "lent":
+                self._give_back("lent")
+            return math.inf
         if slot is None:
             return math.inf
         match turn(slot, self._glass, self._paper, self._clock.now()):
@@ -122,10 +133,10 @@ class Presenter:
         self._report("unknown")
         return paint.until
 
-    def _give_back(self) -> None:
+    def _give_back(self, health: Health = "released") -> None:
         self._display.release()
         self._glass = Glass()
-        self._report("released")
+        self._report(health)
 
     def _trouble(self, health: Health, reason: str) -> float:
         self._display.release()

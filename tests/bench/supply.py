@@ -18,7 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 
-from agent.supply.access import Policy
+from agent.supply.access import Policy, Rule
+from agent.supply.caps import Caps
 from agent.supply.server import Server
 from tests.supply.desk import Desk
 
@@ -124,7 +125,9 @@ def _process(kind: str, path: str, size: str) -> Iterator[None]:
 
 
 async def _serve_tokens(path: str) -> None:
-    policy = Policy(own_uid=os.getuid())
+    unlimited = Caps(requests=1e9, burst=1_000_000)
+    rule = Rule(name="bench", uids=frozenset({os.getuid()}), caps=unlimited)
+    policy = Policy(own_uid=-1, rules=(rule,))
     server = Server(desk=Desk(), socket=path, admin_socket=path + ".admin", policy=policy)
     await server.start()
     print("listening", flush=True)
