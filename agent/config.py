@@ -4,12 +4,13 @@ Everything wrong is found in one go. Messages name the file, the key, the limit 
 and never repeat a value that may be a secret.
 """
 
+import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from agent import config_table as table
-from agent.config_files import PAIRS, merge
+from agent.config_files import PAIRS, SINKS, merge
 from agent.config_reading import Line, Reading
 from agent.config_table import Setting
 from agent.credentials import FromCommand, InConfig, InCredential, InFile, SecretSource
@@ -18,6 +19,7 @@ from agent.identity import build
 from agent.secret import Secret
 from agent.settings import (
     ClientSettings,
+    CredentialSocketSettings,
     DisplaySettings,
     IdentitySettings,
     PairingSettings,
@@ -28,6 +30,12 @@ from agent.settings import (
     StoreSettings,
     SupplySettings,
 )
+from agent.supply.access import Rule
+from agent.supply.delivery import SinkSettings
+from agent.toml_files import collected
+
+if TYPE_CHECKING:
+    from agent.supply.policy_files import Clients
 
 __all__ = [
     "ClientSettings",
@@ -46,9 +54,12 @@ __all__ = [
     "read",
 ]
 
+T = TypeVar("T")
+
 _NO_SECRET = InConfig(Secret(""))  # stands in until the problems are raised
 
 _PAIR_NUMBER = re.compile(r"^identity\.pair\[(\d+)\]\.")
+_SINK_NUMBER = re.compile(r"^sink\[(\d+)\]\.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,23 +77,25 @@ def load(path: str) -> Settings:
 def read(path: str) -> Configuration:
     """The settings and where each came from. Raises ConfigError as `load` does."""
     reading = Reading(merge(path))
-    settings = _settings(reading)
-    if reading.problems:
-        raise _error(reading.problems)
-    return Configuration(settings=settings, files=reading.merged.files, lines=tuple(reading.lines))
+    folder = os.path.join(os.path.dirname(path) or ".", "clients.d")
+    clients = _clients(folder) if os.path.lexists(folder) else None
+    settings = _settings(reading, tuple(clients.rules) if clients else ())
+    if problems := [*reading.problems, *(clients.problems if clients else ())]:
+        raise collected(problems)
+    return Configuration(
+        settings=settings,
+        files=(*reading.merged.files, *(clients.files if clients else ())),
+        lines=(*reading.lines, *(clients.lines if clients else ())),
+    )
 
 
-def _error(problems: Sequence[str]) -> ConfigError:
-    first, *others = problems
-    if not others:
-        return ConfigError(first)
-    error = ConfigError(f"{first} ({len(others)} more: `pos-agent config check` lists them)")
-    for problem in others:
-        error.add_note(problem)
-    return error
+def _clients(folder: str) -> "Clients":
+    from agent.supply import policy_files  # noqa: PLC0415  # most terminals have no rules
+
+    return policy_files.read(folder)
 
 
-def _settings(given: Reading) -> Settings:
+def _settings(given: Reading, rules: tuple[Rule, ...]) -> Settings:
     server = _server(given)
     return Settings(
         server=server,
@@ -98,7 +111,12 @@ def _settings(given: Reading) -> Settings:
         renewal=RenewalSettings(splay=given.get(table.SPLAY)),
         store=_store(given),
         display=_display(given),
-        supply=_supply(given),
+        supply=_supply(given, rules),
+        sinks=_sinks(given),
+        credential_socket=CredentialSocketSettings(
+            path=given.get(table.CREDENTIAL_PATH),
+            units=given.get(table.CREDENTIAL_UNITS),
+        ),
     )
 
 
@@ -254,14 +272,40 @@ def _display(given: Reading) -> DisplaySettings | None:
     )
 
 
-def _supply(given: Reading) -> SupplySettings:
+def _supply(given: Reading, rules: tuple[Rule, ...]) -> SupplySettings:
     supply = SupplySettings(
         socket=given.get(table.SOCKET),
         admin_socket=given.get(table.ADMIN_SOCKET),
         group=given.get(table.GROUP),
         allow_uids=given.get(table.ALLOW_UIDS),
         allow_gids=given.get(table.ALLOW_GIDS),
+        rules=rules,
     )
     if supply.socket == supply.admin_socket:
         given.wrong(table.ADMIN_SOCKET, "is the same as supply.socket; give it its own path")
     return supply
+
+
+def _sinks(given: Reading) -> tuple[SinkSettings, ...]:
+    numbers = {int(n) for key in given.merged.values for n in _SINK_NUMBER.findall(key)}
+    sinks: dict[str, SinkSettings] = {}
+    for number in sorted(numbers):
+        sink = _sink(given, f"{SINKS}[{number}].")
+        if sink.name in sinks:
+            given.problem(f"{SINKS}[{number}].name", "is another sink's name; choose another")
+        sinks[sink.name] = sink
+    return tuple(sinks.values())
+
+
+def _sink(given: Reading, prefix: str) -> SinkSettings:
+    def get(setting: Setting[T]) -> T:
+        return given.get(setting, prefix + setting.key.rpartition(".")[2])
+
+    return SinkSettings(
+        name=get(table.SINK_NAME),
+        owner=get(table.SINK_OWNER),
+        group=get(table.SINK_GROUP),
+        mode=int(get(table.SINK_MODE), 8),
+        format=get(table.SINK_FORMAT),
+        command=get(table.SINK_COMMAND),
+    )

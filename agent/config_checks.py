@@ -11,10 +11,13 @@ from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from agent.identity import is_placeholder_word, part_problem
+from agent.supply.delivery import Format
 
 S = TypeVar("S", bound=str)
 E = TypeVar("E")
 
+FORMATS: Final[tuple[Format, ...]] = ("raw", "header", "json")
+_UNIT: Final = re.compile(r"[A-Za-z0-9:_.\\@-]{1,240}\.[a-z]+")
 SOURCE_NAMES: Final = ("file", "dmi-product-serial", "device-tree")
 BAUD_RATES: Final = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 SUN_PATH: Final = 107  # bytes of a Unix socket's path, unix(7)
@@ -173,6 +176,15 @@ def command(raw: object) -> tuple[str, ...]:
     if not words or not words[0].startswith("/"):
         raise ValueError("must begin with the program's whole path from / on")
     return words
+
+
+def units(raw: object) -> dict[str, Format]:
+    """Names of systemd units (systemd.unit(5)), each with a format."""
+    if not isinstance(raw, dict):
+        raise ValueError(f'is {_kind(raw)}; write a table like {{ "till.service" = "raw" }}')
+    if not all(isinstance(name, str) and _UNIT.fullmatch(name) for name in raw):
+        raise ValueError('names something that is no unit; write its whole name, "till.service"')
+    return {name: one_of(*FORMATS)(form) for name, form in raw.items()}
 
 
 def list_of(raw: object, check: Callable[[object], E], advice: str) -> tuple[E, ...]:

@@ -6,17 +6,19 @@ names a key wins. Whoever may read or change the files is checked here too.
 
 import os
 import stat
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from agent.config_table import PINS, SECRETS, TABLE
 from agent.errors import ConfigError
+from agent.toml_files import drop_ins, parse
 
 # Alternatives: a later file that names one of these takes the place of the others.
 _ALTERNATIVES = tuple(tuple(setting.key for setting in group) for group in (SECRETS, PINS))
 _SECRET_KEYS = frozenset(setting.key for setting in TABLE if setting.secret)
 PAIRS = "identity.pair"
+SINKS = "sink"
+MAPS = frozenset({"credential_socket.units"})  # tables whose keys are names, not settings
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,30 +39,18 @@ class Merged:
 
 def merge(path: str) -> Merged:
     """Raises ConfigError for a file that is missing, unreadable, not TOML or open to everybody."""
-    merged = Merged(files=(path, *_drop_ins(path)))
+    directory = os.path.join(os.path.dirname(path) or ".", "config.d")
+    merged = Merged(files=(path, *drop_ins(directory)))
     for file in merged.files:
         _take(file, merged)
     return merged
 
 
-def _drop_ins(path: str) -> list[str]:
-    directory = os.path.join(os.path.dirname(path) or ".", "config.d")
-    try:
-        names = sorted(name for name in os.listdir(directory) if name.endswith(".toml"))
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise ConfigError(f"{directory}: {error.strerror}; make it readable to the agent") from None
-    return [os.path.join(directory, name) for name in names if not name.startswith(".")]
-
-
 def _take(file: str, merged: Merged) -> None:
     """Read one file over what earlier ones gave."""
-    document, mode = _parse(file)
-    flat = dict(_flatten(document, "", merged.tables, file))
-    if mode & stat.S_IWOTH:
-        raise ConfigError(f"{file}: everybody may change it; run: chmod o-w {file}")
-    if mode & stat.S_IROTH and not _SECRET_KEYS.isdisjoint(flat):
+    document = parse(file)
+    flat = dict(_flatten(document.values, "", merged.tables, file))
+    if document.mode & stat.S_IROTH and not _SECRET_KEYS.isdisjoint(flat):
         raise ConfigError(
             f"{file}: holds a secret and everybody may read it; run: chmod 0640 {file}"
             f" && chgrp pos-agent {file}"
@@ -69,25 +59,11 @@ def _take(file: str, merged: Merged) -> None:
         if any(key in flat for key in group):
             for key in group:
                 merged.values.pop(key, None)
-    if any(key.startswith(PAIRS) for key in flat):  # the pairs are one list, in one order
-        for key in [key for key in merged.values if key.startswith(PAIRS)]:
-            del merged.values[key]
+    for name in (PAIRS, SINKS):  # each is one list, in one order
+        if any(key.startswith(f"{name}[") for key in flat):
+            for key in [key for key in merged.values if key.startswith(f"{name}[")]:
+                del merged.values[key]
     merged.values.update({key: (value, file) for key, value in flat.items()})
-
-
-def _parse(file: str) -> tuple[dict[str, object], int]:
-    try:
-        with open(file, "rb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode
-            return tomllib.load(stream), mode
-    except FileNotFoundError:
-        raise ConfigError(f"{file}: is missing; copy the example config.toml there") from None
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}; make it readable to the agent") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{file}: is not UTF-8 text; save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: is not TOML: {error}; correct that line") from None
 
 
 def _flatten(
@@ -96,7 +72,7 @@ def _flatten(
     tables.setdefault(prefix.rstrip("."), file)
     for name, value in document.items():
         key = prefix + name
-        if isinstance(value, dict):
+        if isinstance(value, dict) and key not in MAPS:
             yield from _flatten(value, key + ".", tables, file)
         elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
             for number, item in enumerate(value, start=1):

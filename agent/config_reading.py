@@ -4,7 +4,6 @@ A wrong value is noted and its default used instead, so that one reading finds e
 Messages name the file, the key, the limit and what to do, and never repeat a value.
 """
 
-import difflib
 import json
 import re
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TypeVar
 
 from agent.config_files import Merged
 from agent.config_table import TABLE, Setting
+from agent.toml_files import nearest
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class Reading:
     def _refuse_unknown_table(self, name: str) -> None:
         plain = re.sub(r"\[\d+\]", "", name)
         if plain not in _TABLES and not any(key.startswith(name) for key in self.merged.values):
-            near = difflib.get_close_matches(plain, _TABLES, n=1)
+            near = nearest(plain, _TABLES)
             hint = f"did you mean [{near[0]}]?" if near else "see docs/configuration.md"
             self.problems.append(f"{self.merged.tables[name]}: [{name}] is not a table; {hint}")
 
@@ -89,8 +89,8 @@ def _meant(key: str) -> str:
     names = {
         known.rpartition(".")[2]: known for known in _KEYS if known.rpartition(".")[0] == table
     }
-    near = [names[match] for match in difflib.get_close_matches(name, names, n=1)]
-    near += difflib.get_close_matches(key, _KEYS, n=1, cutoff=0.8)
+    near = [names[match] for match in nearest(name, names)]
+    near += nearest(key, _KEYS, cutoff=0.8)
     return f"did you mean {near[0]}?" if near else "see docs/configuration.md"
 
 
@@ -98,6 +98,9 @@ def as_toml(value: object) -> str:
     """The value as the file would have it."""
     if value is None:
         return "(none)"
+    if isinstance(value, dict):
+        items = (f"{as_toml(name)} = {as_toml(item)}" for name, item in value.items())
+        return f"{{ {', '.join(items)} }}" if value else "{}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(as_toml, value)) + "]"
     if isinstance(value, str | bool):

@@ -3,12 +3,13 @@
 docs/configuration.md is kept in step with this table by a test.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from agent import config_checks as checks
 from agent.settings import DialectName, GrantName, Language, LogLevel, StoreKind
+from agent.supply.delivery import Format
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -334,6 +335,60 @@ ALLOW_GIDS: Setting[tuple[int, ...]] = Setting(
     meaning="Numeric groups that may fetch tokens.",
 )
 
+SINK_NAME = Setting(
+    key="sink[].name",
+    check=checks.name(r"[a-z0-9][a-z0-9_-]{0,63}", "till"),
+    default="",
+    required=True,
+    meaning="Its directory: the token is in /run/pos-agent/sinks/<name>/access_token.",
+)
+SINK_FORMAT: Setting[Format] = Setting(
+    key="sink[].format",
+    check=checks.one_of(*checks.FORMATS),
+    default="raw",
+    meaning="raw: the token; header: Authorization: Bearer and the token; json: the body of GET"
+    " /v1/token. Never a line end.",
+)
+SINK_GROUP: Setting[str | None] = Setting(
+    key="sink[].group",
+    check=checks.name(r"[a-z_][a-z0-9_-]{0,31}", "till"),
+    default=None,
+    meaning="Group that may read; without it, that of the directory. An agent without privileges"
+    " cannot give it away: see docs/supply.md for the line systemd-tmpfiles needs.",
+)
+SINK_OWNER: Setting[str | None] = Setting(
+    key="sink[].owner",
+    check=checks.name(r"[a-z_][a-z0-9_-]{0,31}", "till"),
+    default=None,
+    meaning="Owner of directory and file; for an agent that runs as root. Refused otherwise.",
+)
+SINK_MODE: Setting[str] = Setting(
+    key="sink[].mode",
+    check=checks.one_of("0640", "0600", "0440", "0400"),
+    default="0640",
+    meaning="Mode of the file. Nobody but owner and group ever reads it.",
+)
+SINK_COMMAND: Setting[tuple[str, ...] | None] = Setting(
+    key="sink[].command",
+    check=checks.command,
+    default=None,
+    meaning="A program and its arguments, run without a shell after each change; it hears"
+    " POS_AGENT_SINK, the path, and is killed after 10 s.",
+)
+CREDENTIAL_PATH = Setting(
+    key="credential_socket.path",
+    check=checks.socket_path,
+    default="/run/pos-agent/credential.sock",
+    meaning="Unix socket for LoadCredential= in other units.",
+)
+CREDENTIAL_UNITS: Setting[Mapping[str, Format]] = Setting(
+    key="credential_socket.units",
+    check=checks.units,
+    default={},
+    meaning="Which units get a token, and in which format: raw, header or json. All others get an"
+    " empty credential.",
+)
+
 # fmt: off
 TABLE: tuple[Setting[object], ...] = (
     LANGUAGE, LOG_LEVEL,
@@ -345,5 +400,7 @@ TABLE: tuple[Setting[object], ...] = (
     STORE_KIND, STORE_PATH, KEY_FILE, KEY_CREDENTIAL, BIND_TO,
     DISPLAY_PORT, COMMAND_SET, BAUDRATE, ROWS, COLUMNS,
     SOCKET, ADMIN_SOCKET, GROUP, ALLOW_UIDS, ALLOW_GIDS,
+    SINK_NAME, SINK_FORMAT, SINK_GROUP, SINK_OWNER, SINK_MODE, SINK_COMMAND,
+    CREDENTIAL_PATH, CREDENTIAL_UNITS,
 )
 # fmt: on

@@ -3,10 +3,13 @@
 Durations are seconds. Ranges, defaults and the reason for each are in `agent.config_table`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from agent.credentials import SecretSource
+from agent.supply.access import Rule
+from agent.supply.delivery import Format, SinkSettings
 
 DialectName = Literal["secucard", "rfc8628"]
 GrantName = Literal["device", "client_credentials", "device_pin"]
@@ -106,6 +109,15 @@ class SupplySettings:
     group: str | None = None
     allow_uids: tuple[int, ...] = ()
     allow_gids: tuple[int, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialSocketSettings:
+    """`units`: name of the unit -> format of its credential."""
+
+    path: str = "/run/pos-agent/credential.sock"
+    units: Mapping[str, Format] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,5 +130,7 @@ class Settings:
     store: StoreSettings = StoreSettings()
     display: DisplaySettings | None = None
     supply: SupplySettings = SupplySettings()
+    sinks: tuple[SinkSettings, ...] = ()
+    credential_socket: CredentialSocketSettings = CredentialSocketSettings()
     language: Language = "en"
     log_level: LogLevel = "info"

@@ -1,15 +1,17 @@
-"""Who may ask for what: the peer's credentials and the operator's policy give scopes. Pure.
+"""Who may ask for what: the peer and the operator's policy give scopes, a name and caps. Pure.
 
 Three doors stand one behind the other. The mode and group of the socket file decide who can
-connect at all. The credentials the kernel recorded at connect (SO_PEERCRED, and SO_PEERGROUPS for
-the supplementary groups, which SO_PEERCRED lacks) are held against the policy. And a request that
-a browser could have caused is refused whoever relays it: a web page must not be able to reach the
-socket through some local proxy.
+connect at all. What the kernel recorded of the peer at connect (`agent.supply.peer`) is held
+against the policy. And a request that a browser could have caused is refused whoever relays it: a
+web page must not be able to reach the socket through some local proxy.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final, Protocol
+
+from agent.supply.caps import CAPS, Caps
 
 
 class Scope(Enum):
@@ -17,13 +19,20 @@ class Scope(Enum):
 
     TOKEN = "token"  # noqa: S105 - the word, not a token
     STATUS = "status"
+    PAIRING = "pairing"  # sees the code and asks for one
     ADMIN = "admin"
+
+
+NOTHING: Final[frozenset[Scope]] = frozenset()
+CLIENT: Final = frozenset({Scope.TOKEN, Scope.STATUS})
+_EVERYTHING: Final = frozenset(Scope)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
     """The process at the other end, as it was when it connected (unix(7)). `groups` are its
-    supplementary groups, empty where the kernel (before 4.13) does not tell."""
+    supplementary groups, empty where the kernel (before 4.13) does not tell. `pid` is 0 for a
+    process of another PID namespace that has no number in ours."""
 
     uid: int
     gid: int
@@ -31,39 +40,117 @@ class Peer:
     groups: frozenset[int] = frozenset()
 
 
+class Facts(Protocol):
+    """What else can be found out about a peer. Looked up only when a rule asks."""
+
+    def unit(self) -> str | None:
+        """The system's unit it runs in, or None if there is none or nobody can be sure."""
+        ...
+
+    def user_unit(self) -> str | None:
+        """The unit of its own user's service manager."""
+        ...
+
+    def runs(self, path: str) -> bool:
+        """Whether the file at this path is what it executes."""
+        ...
+
+
+class NoFacts:
+    """For peers of which nobody knows more."""
+
+    def unit(self) -> str | None:
+        return None
+
+    def user_unit(self) -> str | None:
+        return None
+
+    def runs(self, path: str) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One client, as the operator describes it: everything given has to be so, and of `uids` and
+    `gids` one each. `name` stands for the client in the log, in holds and in its caps."""
+
+    name: str
+    uids: frozenset[int] = frozenset()
+    gids: frozenset[int] = frozenset()
+    unit: str | None = None
+    user_unit: str | None = None
+    exe: str | None = None
+    scopes: frozenset[Scope] = CLIENT
+    caps: Caps = CAPS
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Who else than root and the agent's own user may ask for tokens.
 
-    With both lists empty the socket file decides alone: whoever could open it may ask. As soon as
-    one is filled, a peer has to be in one of them.
+    With no rule and both lists empty the socket file decides alone: whoever could open it may ask.
+    Otherwise the first rule that matches decides; whom none matches has to be in one of the lists.
     """
 
     own_uid: int
     allow_uids: frozenset[int] = frozenset()
     allow_gids: frozenset[int] = frozenset()
+    rules: tuple[Rule, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Whether the socket file decides alone."""
+        return not (self.rules or self.allow_uids or self.allow_gids)
 
 
-NOTHING: frozenset[Scope] = frozenset()
-_ADMIN: frozenset[Scope] = frozenset(Scope)
-_CLIENT: frozenset[Scope] = frozenset({Scope.TOKEN, Scope.STATUS})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What a peer may do, within which caps, and the name under which it is counted: its rule's,
+    or `uid:` and its number."""
+
+    scopes: frozenset[Scope]
+    key: str
+    caps: Caps = CAPS
+
+
+def access(peer: Peer, policy: Policy, *, admin: bool, facts: Facts | None = None) -> Access:
+    """What this peer may do on the admin socket or on the token socket.
+
+    A rule neither takes from root what it may, nor counts the agent itself among its clients: the
+    watchdog's question must not wait behind theirs.
+    """
+    trusted = peer.uid in (0, policy.own_uid)
+    by_uid = f"uid:{peer.uid}"
+    if admin:
+        return Access(scopes=_EVERYTHING if trusted else NOTHING, key=by_uid)
+    if peer.uid == 0 or not trusted:
+        facts = facts or NoFacts()
+        for rule in policy.rules:
+            if _matches(rule, peer, facts):
+                scopes = (rule.scopes - {Scope.ADMIN}) | (CLIENT if trusted else NOTHING)
+                return Access(scopes=scopes, key=rule.name, caps=rule.caps)
+    listed = _is_one_of(peer, policy.allow_uids, policy.allow_gids)
+    return Access(scopes=CLIENT if trusted or policy.open or listed else NOTHING, key=by_uid)
 
 
 def scopes(peer: Peer, policy: Policy, *, admin: bool) -> frozenset[Scope]:
-    """What this peer may do on the admin socket or on the token socket."""
-    if admin:
-        return _ADMIN if peer.uid in (0, policy.own_uid) else NOTHING
-    return _CLIENT if _may_ask(peer, policy) else NOTHING
+    """What `access` gives a peer of which nobody knows more."""
+    return access(peer, policy, admin=admin).scopes
 
 
-def _may_ask(peer: Peer, policy: Policy) -> bool:
-    if peer.uid in (0, policy.own_uid):
-        return True
-    if not policy.allow_uids and not policy.allow_gids:
-        return True
-    return peer.uid in policy.allow_uids or not policy.allow_gids.isdisjoint(
-        peer.groups | {peer.gid}
+def _matches(rule: Rule, peer: Peer, facts: Facts) -> bool:
+    """What costs nothing is compared first."""
+    return (
+        (not rule.uids or peer.uid in rule.uids)
+        and (not rule.gids or not rule.gids.isdisjoint(peer.groups | {peer.gid}))
+        and (rule.unit is None or rule.unit == facts.unit())
+        and (rule.user_unit is None or rule.user_unit == facts.user_unit())
+        and (rule.exe is None or facts.runs(rule.exe))
     )
+
+
+def _is_one_of(peer: Peer, uids: frozenset[int], gids: frozenset[int]) -> bool:
+    return peer.uid in uids or not gids.isdisjoint(peer.groups | {peer.gid})
 
 
 # A Unix socket has no host name. These are what clients put there for want of one: curl, Node and

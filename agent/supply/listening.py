@@ -10,31 +10,30 @@ import grp
 import os
 import socket
 import stat
-import struct
 from collections.abc import MutableMapping
 from dataclasses import replace
 from typing import Final
 
 from agent.errors import ConfigError
-from agent.supply.access import Peer, Policy
+from agent.supply.access import Policy
 
 _BACKLOG: Final = 128
 _PATH_LIMIT: Final = 107  # bytes of sun_path without its end mark (unix(7))
 _FIRST_FD: Final = 3  # sd_listen_fds(3)
-_SO_PEERGROUPS: Final = 59  # Linux 4.13; Python has no name for it
 
 
 def token_mode(policy: Policy, group: str | None) -> int:
-    """The mode of the token socket: as closed as the policy allows. With lists in the policy the
-    file has to be open to all of them, and the peer's credentials decide."""
-    if policy.allow_uids or policy.allow_gids:
+    """The mode of the token socket: as closed as the policy allows. With rules or lists in the
+    policy the file has to be open to all of them, and the peer decides."""
+    if not policy.open:
         return 0o666
     return 0o660 if group else 0o600
 
 
 def admitting(policy: Policy, group: str | None) -> Policy:
-    """The socket's group may ask, lists or not; without lists the file sees to it."""
-    if not group or not (policy.allow_uids or policy.allow_gids):
+    """The socket's group may ask, lists or not; without lists the file sees to it. Rules say
+    themselves which groups they mean."""
+    if not group or policy.open or policy.rules:
         return policy
     return replace(policy, allow_gids=policy.allow_gids | {_gid(group)})
 
@@ -109,7 +108,8 @@ def remove(path: str, inode: int) -> None:
 
 
 def activated(environ: MutableMapping[str, str], pid: int) -> dict[str, socket.socket]:
-    """The sockets systemd opened, by `FileDescriptorName=` (`token`, `admin`); sd_listen_fds(3).
+    """The sockets systemd opened, by `FileDescriptorName=` (`token`, `admin`,
+    `credential`); sd_listen_fds(3).
 
     The variables are taken out of `environ`, so that no child believes they are for it. Raises
     ConfigError for a descriptor that is not a listening Unix stream socket, or has another name.
@@ -120,10 +120,10 @@ def activated(environ: MutableMapping[str, str], pid: int) -> dict[str, socket.s
         return {}
     found: dict[str, socket.socket] = {}
     for name, fd in zip(names, range(_FIRST_FD, _FIRST_FD + int(count)), strict=False):
-        if name not in ("token", "admin") or name in found:
+        if name not in ("token", "admin", "credential") or name in found:
             raise ConfigError(
                 f"systemd passed a socket named {name!r}: the .socket units need "
-                "FileDescriptorName=token or FileDescriptorName=admin, each once"
+                "FileDescriptorName=token, admin or credential, each once"
             )
         found[name] = _adopt(name, fd)
     return found
@@ -140,23 +140,3 @@ def _adopt(name: str, fd: int) -> socket.socket:
     listener.set_inheritable(False)
     listener.setblocking(False)
     return listener
-
-
-def peer_of(connection: socket.socket) -> Peer:
-    """Who connected, as the kernel recorded it then. Raises OSError."""
-    pid, uid, gid = _UCRED.unpack(
-        connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
-    )
-    return Peer(uid=uid, gid=gid, pid=pid, groups=_groups(connection))
-
-
-def _groups(connection: socket.socket) -> frozenset[int]:
-    try:
-        raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GROUPS_BUFFER)
-    except OSError:
-        return frozenset()
-    return frozenset(value for (value,) in struct.iter_unpack("I", raw))
-
-
-_UCRED: Final = struct.Struct("iII")
-_GROUPS_BUFFER: Final = 1024  # bytes: 256 groups, the longest getsockopt takes in Python

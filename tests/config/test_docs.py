@@ -5,7 +5,9 @@ from pathlib import Path
 
 from agent.config_reading import as_toml
 from agent.config_table import TABLE, Setting
+from agent.supply import policy_files
 
+SETTINGS = (*TABLE, *policy_files.TABLE)
 DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 
@@ -25,10 +27,10 @@ def row(setting: Setting[object]) -> str:
 def test_the_page_describes_every_setting_with_unit_default_and_reason() -> None:
     rows = [line for line in DOCS.read_text(encoding="utf-8").splitlines() if "| `" in line]
 
-    assert [row(setting) for setting in TABLE] == rows
+    assert [row(setting) for setting in SETTINGS] == rows
 
 
 def test_the_page_names_no_table_that_is_none() -> None:
-    named = set(re.findall(r"(?m)^## \[+([a-z.]+)\]", DOCS.read_text(encoding="utf-8")))
-    tables = {setting.key.rpartition(".")[0].removesuffix("[]") for setting in TABLE}
+    named = set(re.findall(r"(?m)^## \[+([a-z_.]+)\]", DOCS.read_text(encoding="utf-8")))
+    tables = {setting.key.rpartition(".")[0].removesuffix("[]") for setting in SETTINGS}
     assert named == tables - {""}

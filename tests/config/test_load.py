@@ -92,6 +92,7 @@ def test_the_example_names_every_setting() -> None:
     text = "\n".join(SHIPPED_LINES)
     left = {"pin", "pin_file", "pin_credential", "pin_command", "scope", "owner_endpoint"}
     left |= {"device_authorization_endpoint"}
+    left |= {"name", "format", "owner", "mode", "command"}  # of [[sink]]
     names = {setting.key.rpartition(".")[2] for setting in TABLE}
     assert {name for name in names if not re.search(rf"(?m)^#?{name} = ", text)} == left
 

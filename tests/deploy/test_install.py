@@ -54,6 +54,7 @@ def test_the_command_is_on_the_path(installed: Path) -> None:
         "usr/lib/tmpfiles.d/pos-agent.conf",
         "usr/lib/udev/rules.d/70-pos-agent.rules",
         "etc/pos-agent/config.toml",
+        "etc/pos-agent/clients.d/client.toml.example",
     ],
 )
 def test_installed_files(installed: Path, file: str) -> None:

@@ -9,7 +9,12 @@ import pytest
 
 from tests.deploy import ROOT
 
-UNITS = ("pos-agent.service", "pos-agent.socket", "pos-agent-admin.socket")
+UNITS = (
+    "pos-agent.service",
+    "pos-agent.socket",
+    "pos-agent-admin.socket",
+    "pos-agent-credential.socket",
+)
 HOST_UNITS = Path("/usr/lib/systemd/system")
 # What is left is the network, our own sockets and the display's device.
 LARGEST_EXPOSURE = 1.6
@@ -118,6 +123,7 @@ def test_drivers_are_loaded_before_their_devices_are_allowed() -> None:
     [
         ("pos-agent.socket", "token.sock", "token", "0660", "pos-agent-clients"),
         ("pos-agent-admin.socket", "admin.sock", "admin", "0600", "root"),
+        ("pos-agent-credential.socket", "credential.sock", "credential", "0600", "root"),
     ],
 )
 def test_sockets(name: str, path: str, descriptor: str, mode: str, group: str) -> None:
