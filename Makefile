@@ -49,7 +49,7 @@ check: $(VENV)/.ready node-modules ## all tests, in random order; pure modules c
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(if $(ARGS),$(ARGS),--cov)
 
 .PHONY: crash
-crash: $(VENV)/.ready packages ## try to lose a grant for an hour, in every way we know
+crash: $(VENV)/.ready packages ## try to lose a grant for half an hour, in every way we know
 	$(BIN)/python -m tests.crash --long
 
 .PHONY: crash-short
