@@ -61,12 +61,21 @@ class Desk:
         self._holder = holder
         self._clock = clock
 
-    async def token(self, *, min_ttl: float, wait: float = DEFAULT_WAIT) -> Handout | Unavailable:
-        if self._life.store_was_cleared():
-            return _CLEARED
+    def cached(self, *, min_ttl: float) -> Handout | None:
+        """A token that is there already, and lives long enough: the usual case, without a wait."""
         token = self.valid()
         if token is None or not self._lives_long_enough(token, min_ttl):
-            await self._life.dealt_with(Demanded(min_ttl=min_ttl), wait)
+            return None
+        if self._life.store_was_cleared():
+            return None
+        return Handout(token=token, degraded=self._caveat(token, min_ttl))
+
+    async def token(self, *, min_ttl: float, wait: float = DEFAULT_WAIT) -> Handout | Unavailable:
+        if (handout := self.cached(min_ttl=min_ttl)) is not None:
+            return handout
+        if self._life.store_was_cleared():
+            return _CLEARED
+        await self._life.dealt_with(Demanded(min_ttl=min_ttl), wait)
         return self._answer(min_ttl)
 
     async def rejected(self, fingerprint: str) -> Handout | Unavailable:

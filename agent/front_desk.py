@@ -64,6 +64,9 @@ class FrontDesk:
             return telling.unavailable(self.situation)
         return await desk.token(min_ttl=min_ttl, wait=wait)
 
+    def cached(self, *, min_ttl: float) -> Handout | None:
+        return None if self.keeper is None else self.keeper.desk.cached(min_ttl=min_ttl)
+
     async def hold(
         self, wish: HoldWish, asker: Asker, *, min_ttl: float, wait: float
     ) -> Handout | Unavailable | NotHeld:

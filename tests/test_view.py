@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent import view
+from agent import telling, view
 from agent.oauth import pairing, renewal
 from agent.oauth.events import (
     AccessDenied,
@@ -172,14 +172,14 @@ def test_what_renewal_means(state: renewal.State, situation: Situation | None) -
     ],
 )
 def test_status_in_words(situation: Situation, state: str, reason: str | None) -> None:
-    told = view.status(situation, NOW)
+    told = telling.status(situation, NOW)
     assert (told["state"], told["reason"]) == (state, reason)
 
 
 def test_status_of_a_pairing_has_the_address_but_not_the_code() -> None:
     situation = view.of_pairing(AWAITING, RULES)
     assert situation is not None
-    told = view.status(situation, NOW + 60)
+    told = telling.status(situation, NOW + 60)
     assert told["verification_uri"] == "https://as/pair"
     assert told["code_expires_in"] == 240
     assert "abcfgh23" not in repr(told)
@@ -187,7 +187,7 @@ def test_status_of_a_pairing_has_the_address_but_not_the_code() -> None:
 
 def test_support_codes_are_told_apart() -> None:
     assert len(set(SUPPORT_CODES.values())) == len(SUPPORT_CODES)
-    assert view.status(Offline(kind="clock", reason=""), NOW)["support_code"] == "N105"
+    assert telling.status(Offline(kind="clock", reason=""), NOW)["support_code"] == "N105"
 
 
 def test_what_may_be_known_of_a_token() -> None:
@@ -218,7 +218,7 @@ def test_when_the_next_renewal_is_due() -> None:
     ],
 )
 def test_why_there_is_no_token(situation: Situation, kind: str) -> None:
-    answer = view.unavailable(situation)
+    answer = telling.unavailable(situation)
     assert answer.kind == kind
     assert answer.detail
     assert answer.retry_after > 0

@@ -7,78 +7,47 @@ What a client or the desk does wrong ends this connection at most.
 
 import asyncio
 import math
-from dataclasses import dataclass
-from typing import Literal, Protocol
+import select
 
-from agent.supply.access import NOTHING, Peer, Policy, Scope, scopes
-from agent.supply.answering import Audit, Awaited, Immediate, at_once, in_time
-from agent.supply.contract import (
-    BUSY,
-    INTERNAL,
-    TOO_SLOW,
+from agent.supply.access import Access, Peer, access
+from agent.supply.answering import Client
+from agent.supply.contract import parse
+from agent.supply.house import House
+from agent.supply.http1 import BODY_LIMIT, CONTINUE, HEAD_LIMIT, Reader, encode
+from agent.supply.operations import (
+    Awaited,
     DeleteGrant,
+    GetEvents,
     GetToken,
+    Operation,
     RekeyStore,
     ReportRejected,
     Request,
-    Response,
-    parse,
-    problem,
 )
-from agent.supply.http1 import BODY_LIMIT, CONTINUE, HEAD_LIMIT, Heads, Reader, encode
-from agent.supply.interface import TokenDesk
-from agent.supply.listening import peer_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Times in seconds. `refused`: connections in all that are kept only to be told no."""
-
-    request: float = 5.0  # from a request's first byte to its last, and for reading an answer
-    idle: float = 60.0  # between requests
-    answer: float = 30.0  # for the desk; it should take far less
-    drain: float = 3.0  # at shutdown, for answers already being prepared
-    per_uid: int = 32
-    connections: int = 128
-    refused: int = 32
-
-
-class House(Protocol):
-    """What a connection needs of the server it belongs to."""
-
-    desk: TokenDesk
-    policy: Policy
-    audit: Audit
-    limits: Limits
-    heads: Heads
-    scratch: memoryview  # shared: it is only full between two calls of the event loop
-    closing: bool
-
-    def enter(
-        self, connection: "Connection", peer: Peer, granted: frozenset[Scope]
-    ) -> Response | Literal["welcome", "drop"]:
-        """Count it in. A Response is a refusal to be sent; `drop`: not even that."""
-        ...
-
-    def leave(self, connection: "Connection") -> None: ...
-
+from agent.supply.peer import PeerProcess, peer_of
+from agent.supply.problems import TOO_MANY_REQUESTS, TOO_SLOW, Response, problem
+from agent.supply.stream import HEAD, Stream
 
 _INPUT = HEAD_LIMIT + BODY_LIMIT  # bytes kept of a client that sends ahead of its answers
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One client. States: waiting for a request (`_task` None), answering, closing."""
+    """One client. States: waiting for a request, answering (`_task`), telling what happens
+    (`_stream`), closing."""
 
     _transport: asyncio.Transport
     _peer: Peer
+    _process: PeerProcess
+    _access: Access
+    _client: Client
 
     def __init__(self, house: House, *, admin: bool) -> None:
         self._house = house
         self._admin = admin
         self._reader = Reader(house.heads)
-        self._granted: frozenset[Scope] = NOTHING
         self._refusal: Response | None = None
         self._task: asyncio.Task[None] | None = None
+        self._stream: Stream | None = None
         self._deadline = math.inf
         self._ended = False  # the client will send no more
         self._closing = False  # we shall answer no more
@@ -91,10 +60,17 @@ class Connection(asyncio.BufferedProtocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - narrows the type
         self._transport = transport
         transport.set_write_buffer_limits(high=_INPUT)
-        self._peer = peer_of(transport.get_extra_info("socket"))
-        self._granted = scopes(self._peer, self._house.policy, admin=self._admin)
+        socket = transport.get_extra_info("socket")
+        self._peer = peer_of(socket)
+        self._process = PeerProcess(socket, self._peer)
+        self._access = access(
+            self._peer, self._house.policy, admin=self._admin, facts=self._process
+        )
+        self._client = Client(
+            self._house, self._peer, self._process, self._access, admin=self._admin
+        )
         self._expect(self._house.limits.request)
-        match self._house.enter(self, self._peer, self._granted):
+        match self._house.enter(self, self._peer, self._access):
             case Response() as refusal:
                 self._refusal = refusal
             case "drop":
@@ -107,7 +83,7 @@ class Connection(asyncio.BufferedProtocol):
         return self._house.scratch
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self._closing:
+        if self._closing or self._stream is not None:  # whoever follows has nothing more to say
             return
         begun = self._reader.pending
         self._reader.feed(bytes(self._house.scratch[:nbytes]))
@@ -118,18 +94,28 @@ class Connection(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         self._ended = True
-        return self._task is not None or self._held_up  # half-closed clients get their answer
+        # Half-closed clients get their answer.
+        busy = self._task is not None or self._stream is not None or self._held_up
+        return busy and not _hung_up(self._transport.get_extra_info("socket").fileno())
 
     def pause_writing(self) -> None:
         self._held_up = True
 
     def resume_writing(self) -> None:
         self._held_up = False
-        if self._task is None and not self._closing:
+        # asyncio is in the middle of writing: whoever closes now is lost twice.
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self._task is None and self._stream is None and not self._closing:
             self._advance(begun=False)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = self._lost = True
+        self._process.close()
+        if self._stream is not None:
+            self._stream.close()
+        self._client.gone()
         if self._task is None:
             self._house.leave(self)
 
@@ -165,50 +151,80 @@ class Connection(asyncio.BufferedProtocol):
 
     def _start(self, request: Request) -> bool:
         """True if the answer comes later, from a task."""
-        operation = parse(request, self._granted)
+        operation = self._read(request)
         match operation:
             case Response():
+                self._house.answered(None, operation.status)
                 self._send(operation, request)
+            case GetEvents():
+                return self._follow(operation, request)
             case GetToken() | ReportRejected() | DeleteGrant() | RekeyStore():
+                if (response := self._client.from_memory(operation)) is not None:
+                    self._answered(operation, response, request)
+                    return False
                 self._expect(self._house.limits.answer)
                 answering = self._answer(operation, request)
                 self._task = asyncio.get_running_loop().create_task(answering)
                 return True
             case _:
-                self._send(self._answer_at_once(operation), request)
+                response = self._client.at_once(operation)
+                self._house.answered(operation, response.status)
+                self._send(response, request)
         return False
 
-    def _answer_at_once(self, operation: Immediate) -> Response:
-        try:
-            return at_once(self._house.desk, operation)
-        except Exception as exc:  # the desk's bug must not end the server
-            return self._mistake(exc)
+    def _read(self, request: Request) -> Operation | Response:
+        """What is asked for, if this client may ask for anything just now."""
+        if not self._admin and (seconds := self._house.wait_for(self._access)):
+            detail = f"the limit is {self._access.caps.requests:g} requests a second"
+            return problem(TOO_MANY_REQUESTS, detail, retry_after=seconds)
+        return parse(request, self._access.scopes)
+
+    def _follow(self, operation: GetEvents, request: Request) -> bool:
+        present = self._client.present()
+        if isinstance(present, Response):
+            self._house.answered(operation, present.status)
+            self._send(present, request)
+            return False
+        self._house.answered(operation, 200)
+        if request.method == "HEAD":
+            self._transport.write(HEAD)
+            self._close()
+            return False
+        self._stream = Stream(self._house.events, self._transport)
+        self._stream.start(operation.last_event_id, present)
+        self._expect(self._house.limits.heartbeat)
+        return True
 
     async def _answer(self, operation: Awaited, request: Request) -> None:
-        try:
-            response = await in_time(self._house.desk, operation, self._handed_out)
-        except Exception as exc:  # the desk's bug must not end the server
-            response = self._mistake(exc)
-        except asyncio.CancelledError:
-            response = problem(BUSY, "no answer in time; ask again", retry_after=5)
+        response = await self._client.in_time(operation)
         self._task = None
+        self._answered(operation, response, request)
         if self._lost:
             self._house.leave(self)
-        elif not self._closing:
-            self._send(response, request)
+        else:
             self._advance(begun=False)
 
-    def _send(self, response: Response, request: Request) -> None:
+    def _answered(self, operation: Awaited, response: Response, request: Request) -> None:
+        self._house.answered(operation, response.status)
+        sent = not self._closing and self._send(response, request)
+        if request.method != "HEAD":  # which is handed nothing
+            self._client.told(operation, sent=sent)
+
+    def _send(self, response: Response, request: Request) -> bool:
+        """False if the client is gone already."""
         keep_alive = request.keep_alive and not self._house.closing
         head_only = request.method == "HEAD"
         self._transport.write(encode(response, keep_alive=keep_alive, head_only=head_only))
+        sent = not self._transport.is_closing()
         if not keep_alive:
             self._close()
+        return sent
 
     def _refuse(self, response: Response) -> None:
         """Answer and close, but read on until the client has: closing at once would break the
         pipe under a client that is still sending, and some then never read the answer."""
         self._closing = True
+        self._house.answered(None, response.status)
         self._transport.write(encode(response, keep_alive=False))
         self._transport.resume_reading()
         if self._transport.can_write_eof():
@@ -220,18 +236,6 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.close()
         self._expect(self._house.limits.request)
 
-    def _handed_out(self, fingerprint: str, life_left: float) -> None:
-        """Audit once the answer is on its way: the record must not cost the client time, and its
-        failure not the token."""
-        loop = asyncio.get_running_loop()
-        loop.call_soon(self._house.audit, self._peer, fingerprint, life_left)
-
-    def _mistake(self, exc: Exception) -> Response:
-        asyncio.get_running_loop().call_exception_handler(
-            {"message": "a request to the token socket failed", "exception": exc}
-        )
-        return problem(INTERNAL, "it is in the agent's log; please report it")
-
     # -- deadlines ---------------------------------------------------------------------------------
 
     def _expect(self, seconds: float) -> None:
@@ -241,7 +245,10 @@ class Connection(asyncio.BufferedProtocol):
         """Called by the sweep: end what takes too long."""
         if now < self._deadline:
             return
-        if self._task is not None:
+        if self._stream is not None and not (self._closing or self._held_up):
+            self._stream.beat()
+            self._expect(self._house.limits.heartbeat)
+        elif self._task is not None:
             self._task.cancel()
             self._expect(self._house.limits.request)
         elif self._closing or self._held_up:
@@ -262,3 +269,10 @@ class Connection(asyncio.BufferedProtocol):
             self._task.cancel()
             await asyncio.wait([self._task])
         self._transport.abort()
+
+
+def _hung_up(fd: int) -> bool:
+    """Whether the client closed both ways: poll(2) tells that from a half-closed Unix socket."""
+    poll = select.poll()
+    poll.register(fd, 0)
+    return any(events & select.POLLHUP for _, events in poll.poll(0))

@@ -13,12 +13,12 @@ from typing import Final
 
 import h11
 
-from agent.supply.contract import (
+from agent.supply.operations import Request
+from agent.supply.problems import (
     BAD_REQUEST,
     BODY_TOO_LARGE,
     HEAD_TOO_LARGE,
     TARGET_TOO_LONG,
-    Request,
     Response,
     problem,
 )
@@ -152,6 +152,7 @@ CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _REASONS: Final = {
     200: "OK",
     202: "Accepted",
+    204: "No Content",
     304: "Not Modified",
     400: "Bad Request",
     403: "Forbidden",
@@ -173,7 +174,7 @@ def encode(response: Response, *, keep_alive: bool, head_only: bool = False) -> 
     head = f"HTTP/1.1 {response.status} {_REASONS[response.status]}\r\n"
     for name, value in response.headers:
         head += f"{name}: {value}\r\n"
-    if response.status != 304:
+    if response.status not in (204, 304):
         head += f"Content-Length: {len(response.body)}\r\n"
     if not keep_alive:
         head += "Connection: close\r\n"

@@ -4,22 +4,29 @@ The admin socket is a second listener of the same server; what differs is the pe
 """
 
 import asyncio
+import itertools
 import os
+import secrets
 import socket
 from collections import Counter
 from collections.abc import Mapping
 from typing import Literal
 
-from agent.supply.access import NOTHING, Peer, Policy, Scope
-from agent.supply.answering import Audit
-from agent.supply.connection import Connection, Limits
-from agent.supply.contract import BUSY, NOT_PERMITTED, TOO_MANY, Response, problem
+from agent.supply.access import NOTHING, Access, Peer, Policy
+from agent.supply.caps import Buckets
+from agent.supply.connection import Connection
+from agent.supply.feed import Feed
+from agent.supply.house import Audit, Limits
 from agent.supply.http1 import HEAD_LIMIT, Heads
-from agent.supply.interface import TokenDesk
+from agent.supply.interface import EventSource, TokenDesk
 from agent.supply.listening import admitting, listen, remove, token_mode
+from agent.supply.metrics import render
+from agent.supply.operations import Operation
+from agent.supply.problems import BUSY, NOT_PERMITTED, TOO_MANY, Response, problem
+from agent.supply.watch import ProcessWatch
 
 
-def no_audit(_peer: Peer, _fingerprint: str, _life_left: float) -> None:
+def no_audit(_peer: Peer, _client: str, _fingerprint: str, _life_left: float) -> None:
     """For servers whose hand-outs nobody records."""
 
 
@@ -38,12 +45,15 @@ class Server:
         socket: str,
         admin_socket: str,
         policy: Policy,
+        events: EventSource | None = None,
         group: str | None = None,
         audit: Audit = no_audit,
         limits: Limits | None = None,
         activated: Mapping[str, socket.socket] | None = None,
     ) -> None:
+        self._name = secrets.token_hex(4)  # another one each start, so ids of before are known
         self.desk = desk
+        self.events = events or Feed(name=self._name)
         self.policy = policy
         self.audit = audit
         self.limits = limits or Limits()
@@ -55,8 +65,12 @@ class Server:
         self._activated = dict(activated or {})
         self._listening: list[asyncio.Server] = []
         self._made: list[tuple[str, int]] = []  # path and inode of socket files that are ours
-        self._served: dict[Connection, int] = {}  # uid of each
-        self._per_uid: Counter[int] = Counter()
+        self._served: dict[Connection, str] = {}  # the client of each
+        self._per_client: Counter[str] = Counter()
+        self._buckets = Buckets()
+        self._requests: Counter[tuple[str, int]] = Counter()
+        self._numbers = itertools.count(1)
+        self._watch = ProcessWatch(self.desk.ended, prefix=f"process:{self._name}-")
         self._refused: set[Connection] = set()
         self._sweeping: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
@@ -108,6 +122,7 @@ class Server:
             await self._drained()
         if self._sweeping is not None:
             self._sweeping.cancel()
+        self._watch.close()
 
     def _connections(self) -> tuple[Connection, ...]:
         return (*self._served, *self._refused)
@@ -120,24 +135,25 @@ class Server:
     # -- what connections tell us ------------------------------------------------------------------
 
     def enter(
-        self, connection: Connection, peer: Peer, granted: frozenset[Scope]
+        self, connection: Connection, peer: Peer, access: Access
     ) -> Response | Literal["welcome", "drop"]:
         if self._sweeping is None:
             self._schedule_sweep()
-        refusal = self._refusal(peer, granted)
+        refusal = self._refusal(access)
         if refusal is None:
-            self._served[connection] = peer.uid
-            self._per_uid[peer.uid] += 1
+            self._served[connection] = access.key
+            self._per_client[access.key] += 1
             return "welcome"
         self._refused.add(connection)
         return "drop" if len(self._refused) > self.limits.refused else refusal
 
-    def _refusal(self, peer: Peer, granted: frozenset[Scope]) -> Response | None:
-        if granted == NOTHING:
+    def _refusal(self, access: Access) -> Response | None:
+        if access.scopes == NOTHING:
             detail = "the operator decides who may ask: docs/supply.md, Access"
             return problem(NOT_PERMITTED, detail)
-        if self._per_uid[peer.uid] >= self.limits.per_uid:
-            detail = f"the limit is {self.limits.per_uid}; close some, or use one for many requests"
+        limit = access.caps.connections
+        if self._per_client[access.key] >= limit:
+            detail = f"the limit is {limit}; close some, or use one for many requests"
             return problem(TOO_MANY, detail, retry_after=1)
         if len(self._served) >= self.limits.connections:
             return problem(BUSY, "too many connections", retry_after=1)
@@ -145,12 +161,28 @@ class Server:
 
     def leave(self, connection: Connection) -> None:
         self._refused.discard(connection)
-        uid = self._served.pop(connection, None)
-        if uid is not None:
-            self._per_uid[uid] -= 1
-            if not self._per_uid[uid]:
-                del self._per_uid[uid]
+        client = self._served.pop(connection, None)
+        if client is not None:
+            self._per_client[client] -= 1
+            if not self._per_client[client]:
+                del self._per_client[client]
         self._empty.set()
+
+    def new_name(self) -> str:
+        return f"{self._name}-{next(self._numbers)}"
+
+    def wait_for(self, access: Access) -> float:
+        return self._buckets.take(access.key, access.caps, self.desk.now())
+
+    def answered(self, operation: Operation | None, status: int) -> None:
+        name = "Refused" if operation is None else type(operation).__name__
+        self._requests[name, status] += 1
+
+    def metrics(self) -> str:
+        return render(self.desk.status(), self._requests, len(self._served))
+
+    def watch(self, pid: int, pidfd: int) -> str | None:
+        return self._watch.add(pid, pidfd)
 
     def _schedule_sweep(self) -> None:
         interval = min(1.0, self.limits.request / 4)

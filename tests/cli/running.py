@@ -3,13 +3,14 @@
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import StoreNotWritable
 from agent.supply.access import Policy
-from agent.supply.interface import Handout, Unavailable
+from agent.supply.interface import Asker, Handout, HoldView, NotHeld, Unavailable
+from agent.supply.operations import HoldWish
 from agent.supply.server import Server
 
 SERVING: dict[str, object] = {
@@ -34,14 +35,34 @@ class Desk:
         self.broken = broken
         self.asked: list[str] = []
 
-    async def token(self, *, min_ttl: float) -> Handout | Unavailable:
+    def cached(self, *, min_ttl: float) -> Handout | None:
+        return None
+
+    async def token(self, *, min_ttl: float, wait: float) -> Handout | Unavailable:
         return Unavailable(kind="starting", detail="not in these tests", retry_after=1)
 
+    async def hold(
+        self, wish: HoldWish, asker: Asker, *, min_ttl: float, wait: float
+    ) -> Handout | Unavailable | NotHeld:
+        return await self.token(min_ttl=min_ttl, wait=wait)
+
     async def rejected(self, fingerprint: str) -> Handout | Unavailable:
-        return await self.token(min_ttl=0)
+        return await self.token(min_ttl=0, wait=0)
+
+    def holds(self, asker: Asker) -> Sequence[HoldView]:
+        return ()
+
+    def release(self, hold_id: str, asker: Asker) -> bool:
+        return False
+
+    def ended(self, bound_to: str) -> None:
+        pass
 
     def status(self) -> dict[str, object]:
         return self.told
+
+    def pairing(self) -> dict[str, object]:
+        return {"state": self.told["state"]}
 
     def pair(self) -> None:
         self.asked.append("pair")
@@ -55,6 +76,9 @@ class Desk:
         self.asked.append("rekey")
         if self.broken:
             raise StoreNotWritable(self.broken)
+
+    def lend_display(self, lent: bool) -> None:
+        self.asked.append("lend" if lent else "use")
 
     def now(self) -> float:
         return 1000.0

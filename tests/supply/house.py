@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.supply.access import Peer, Policy
-from agent.supply.connection import Limits
+from agent.supply.access import CLIENT, Peer, Policy, Rule, Scope
+from agent.supply.caps import CAPS, Caps
+from agent.supply.feed import Feed
+from agent.supply.house import Limits
 from agent.supply.server import Server
 from tests.supply.desk import Desk
 
@@ -20,12 +22,13 @@ DEADLINE = 10.0  # s; generous, only a hang reaches it
 class House:
     server: Server
     desk: Desk
+    feed: Feed
     token: str
     admin: str
-    audited: list[tuple[Peer, str, float]] = field(default_factory=list)
+    audited: list[tuple[Peer, str, str, float]] = field(default_factory=list)
 
-    async def get(self, target: str = "/v1/token", *headers: str) -> "Answer":
-        return await self.ask(request("GET", target, *headers))
+    async def get(self, target: str = "/v1/token", *headers: str, admin: bool = False) -> "Answer":
+        return await self.ask(request("GET", target, *headers), admin=admin)
 
     async def ask(self, data: bytes, *, admin: bool = False) -> "Answer":
         return read_answer(await self.exchange(data, admin=admin))
@@ -52,6 +55,13 @@ class House:
                 await writer.wait_closed()
 
 
+def till(caps: Caps = CAPS, scopes: frozenset[Scope] = CLIENT) -> Policy:
+    """Whoever runs the tests is the client `till`, and not the agent's own user."""
+    me = os.getuid()
+    rule = Rule(name="till", uids=frozenset({me}), scopes=scopes, caps=caps)
+    return Policy(own_uid=me + 1, rules=(rule,))
+
+
 @contextlib.asynccontextmanager
 async def serving(
     folder: Path,
@@ -60,21 +70,24 @@ async def serving(
     limits: Limits | None = None,
     policy: Policy | None = None,
     group: str | None = None,
+    feed: Feed | None = None,
 ) -> AsyncIterator[House]:
     token, admin = str(folder / "token.sock"), str(folder / "admin.sock")
-    audited: list[tuple[Peer, str, float]] = []
+    audited: list[tuple[Peer, str, str, float]] = []
+    feed = feed or Feed(name="feed")
     server = Server(
         desk=desk,
         socket=token,
         admin_socket=admin,
         policy=policy or Policy(own_uid=os.getuid()),
         group=group,
-        audit=lambda peer, fingerprint, left: audited.append((peer, fingerprint, left)),
+        events=feed,
+        audit=lambda peer, client, name, left: audited.append((peer, client, name, left)),
         limits=limits or Limits(),
     )
     await server.start()
     try:
-        yield House(server=server, desk=desk, token=token, admin=admin, audited=audited)
+        yield House(server=server, desk=desk, feed=feed, token=token, admin=admin, audited=audited)
     finally:
         await server.aclose()
 

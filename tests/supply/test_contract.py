@@ -1,34 +1,38 @@
+"""What a request asks for, or why it is refused."""
+
 import json
-import math
 
 import pytest
 
-from agent.oauth.events import AccessToken
-from agent.secret import Secret
-from agent.supply import contract
 from agent.supply.access import NOTHING, Scope
-from agent.supply.contract import (
+from agent.supply.contract import ROUTES, TARGET_LIMIT, parse
+from agent.supply.operations import (
+    DEFAULT_WAIT,
+    LONGEST_WAIT,
     DeleteGrant,
+    GetEvents,
+    GetHold,
     GetLive,
+    GetMetrics,
+    GetPairing,
     GetReady,
     GetStatus,
     GetToken,
+    HoldWish,
+    LendDisplay,
+    ListHolds,
     Operation,
+    RekeyStore,
+    ReleaseHold,
     ReportRejected,
     Request,
-    Response,
     StartPairing,
-    parse,
-    problem,
-    ready_answer,
-    status_answer,
-    token_answer,
 )
-from agent.supply.interface import Handout, Unavailable
+from agent.supply.problems import Response
 
 ALL = frozenset(Scope)
-CLIENT = frozenset({Scope.TOKEN, Scope.STATUS})
 FINGERPRINT = "sha256:0123456789abcdef"
+HOLD = "00112233445566ff"
 HOST = ((b"host", b"localhost"),)
 
 
@@ -53,19 +57,6 @@ def refused(answer: Operation | Response) -> tuple[int, str]:
     return answer.status, members["type"].removeprefix("urn:pos-agent:problem:")
 
 
-def handout(
-    *, left: float = 900.0, degraded: str | None = None, scope: str | None = None
-) -> Handout:
-    token = AccessToken(value=Secret("abc"), issued_at=0.0, expires_at=100.0 + left, scope=scope)
-    return Handout(token=token, degraded=degraded)
-
-
-ABC = Secret("abc").fingerprint()
-
-
-# -- requests -------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("method", "target", "body", "operation"),
     [
@@ -83,8 +74,17 @@ ABC = Secret("abc").fingerprint()
         ("GET", "/v1/status", b"", GetStatus()),
         ("GET", "/livez", b"", GetLive()),
         ("HEAD", "/readyz", b"", GetReady()),
+        ("GET", "/v1/events", b"", GetEvents()),
+        ("GET", "/v1/holds", b"", ListHolds()),
+        ("GET", f"/v1/holds/{HOLD}", b"", GetHold(id=HOLD)),
+        ("DELETE", f"/v1/holds/{HOLD}", b"", ReleaseHold(id=HOLD)),
+        ("GET", "/v1/pairing", b"", GetPairing()),
         ("POST", "/v1/pairing", b"", StartPairing()),
         ("DELETE", "/v1/grant", b"", DeleteGrant()),
+        ("POST", "/v1/store/rekey", b"", RekeyStore()),
+        ("POST", "/v1/display/release", b"", LendDisplay(lent=True)),
+        ("POST", "/v1/display/claim", b"", LendDisplay(lent=False)),
+        ("GET", "/metrics", b"", GetMetrics()),
     ],
 )
 def test_each_route_is_one_operation(
@@ -104,8 +104,21 @@ def test_each_route_is_one_operation(
         "min_ttl=%36%30",
         "min_ttl=6\u00b2",
         "min_ttl",
-        "hold=180",
-        "min_ttl=60&hold=180",
+        "hold",
+        "hold=",
+        "hold=0",
+        "hold=-5",
+        "hold=1.5",
+        "hold=1000000",
+        "hold=60&hold=60",
+        f"extend={HOLD}",
+        "ends_with=connection",
+        "hold=60&extend=",
+        "hold=60&extend=00112233445566FF",
+        "hold=60&extend=00112233445566f",
+        "hold=60&ends_with=",
+        "hold=60&ends_with=payment",
+        "hold=60&ends-with=process",
         "&",
     ],
 )
@@ -113,9 +126,87 @@ def test_a_query_that_is_not_understood_is_refused_not_ignored(query: str) -> No
     assert refused(ask("GET", f"/v1/token?{query}")) == (400, "bad-request")
 
 
+@pytest.mark.parametrize(
+    ("query", "wish"),
+    [
+        ("hold=1", HoldWish(seconds=1)),
+        ("hold=999999", HoldWish(seconds=999999)),
+        (f"hold=60&extend={HOLD}", HoldWish(seconds=60, extends=HOLD)),
+        ("ends_with=connection&hold=60", HoldWish(seconds=60, ends_with="connection")),
+        ("hold=60&ends_with=process", HoldWish(seconds=60, ends_with="process")),
+    ],
+)
+def test_a_hold_is_asked_for_with_the_token(query: str, wish: HoldWish) -> None:
+    assert ask("GET", f"/v1/token?min_ttl=9&{query}") == GetToken(min_ttl=9, hold=wish)
+
+
+def test_a_hold_is_answered_in_full_whatever_the_client_has() -> None:
+    asked = ask("GET", "/v1/token?hold=60", (b"if-none-match", b"*"))
+    assert asked == GetToken(min_ttl=0, hold=HoldWish(seconds=60))
+
+
+def test_head_takes_no_hold() -> None:
+    """Its id would be in the body that HEAD does not get."""
+    assert refused(ask("HEAD", "/v1/token?hold=60")) == (400, "bad-request")
+
+
+@pytest.mark.parametrize(
+    ("prefer", "wait"),
+    [
+        ("wait=10", 10),
+        ("wait=0", 0),
+        ("WAIT = 7", 7),
+        ('wait="8"', 8),
+        ("wait=26", LONGEST_WAIT),
+        ("wait=999999", LONGEST_WAIT),
+        ("respond-async, wait=3", 3),
+        ("wait=3;foo=bar, handling=lenient", 3),
+        ("wait=3, wait=4", 3),
+        ("", DEFAULT_WAIT),
+        ("wait", DEFAULT_WAIT),
+        ("wait=", DEFAULT_WAIT),
+        ("wait=-1", DEFAULT_WAIT),
+        ("wait=1.5", DEFAULT_WAIT),
+        ("wait=1e3", DEFAULT_WAIT),
+        ("wait=1000000", DEFAULT_WAIT),
+        ("wait=\u00b2", DEFAULT_WAIT),
+        ("wait=abc, wait=4", DEFAULT_WAIT),
+        ("wait=3x", DEFAULT_WAIT),
+        ("await=3", DEFAULT_WAIT),
+        ("foo; wait=20", DEFAULT_WAIT),
+        ('foo="a, wait=20"', DEFAULT_WAIT),
+        ('foo="\\", wait=20', DEFAULT_WAIT),
+        ("wait=3" * 1000, DEFAULT_WAIT),
+    ],
+)
+def test_prefer_wait_is_understood_or_as_if_not_there(prefer: str, wait: float) -> None:
+    """RFC 7240 section 2: the first of a name counts; parameters belong to what they follow."""
+    asked = ask("GET", "/v1/token", (b"prefer", prefer.encode("latin-1")))
+    assert asked == GetToken(min_ttl=0, wait=wait)
+
+
+def test_prefer_may_come_in_several_lines() -> None:
+    lines = ((b"prefer", b"respond-async"), (b"prefer", b"wait=6"))
+    assert ask("GET", "/v1/token", *lines) == GetToken(min_ttl=0, wait=6)
+
+
+def test_whoever_follows_says_where_it_was() -> None:
+    asked = ask("GET", "/v1/events", (b"last-event-id", b"ab12-7"))
+    assert asked == GetEvents(last_event_id="ab12-7")
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("name", ["", "0", HOLD + "0", HOLD.upper(), "{id}", "%30" + HOLD[1:]])
+def test_a_hold_is_named_by_sixteen_digits(method: str, name: str) -> None:
+    assert refused(ask(method, f"/v1/holds/{name}")) == (400, "bad-request")
+
+
 def test_routes_without_parameters_take_none() -> None:
-    assert refused(ask("GET", "/livez?min_ttl=60")) == (400, "bad-request")
-    assert refused(ask("POST", "/v1/token/rejected?x=1", body=b"{}")) == (400, "bad-request")
+    for path, methods in ROUTES.items():
+        for method in methods:
+            body = b'{"fingerprint":"sha256:0123456789abcdef"}'
+            answer = ask(method, f"{path}?x=1".replace("{id}", HOLD), body=body)
+            assert refused(answer) == (400, "bad-request")
 
 
 @pytest.mark.parametrize(
@@ -162,6 +253,8 @@ def test_if_none_match_may_come_in_several_lines() -> None:
         ("POST", "/v1/token", "GET, HEAD"),
         ("GET", "/v1/token/rejected", "POST"),
         ("OPTIONS", "/v1/grant", "DELETE"),
+        ("PUT", f"/v1/holds/{HOLD}", "GET, HEAD, DELETE"),
+        ("HEAD", "/v1/store/rekey", "POST"),
     ],
 )
 def test_a_wrong_method_is_told_the_right_one(method: str, target: str, allow: str) -> None:
@@ -171,13 +264,25 @@ def test_a_wrong_method_is_told_the_right_one(method: str, target: str, allow: s
     assert ("Allow", allow) in answer.headers
 
 
-@pytest.mark.parametrize("target", ["/", "/v1", "/v1/token/", "/V1/token", "*", "/v1//token"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/",
+        "/v1",
+        "/v1/token/",
+        "/V1/token",
+        "*",
+        "/v1//token",
+        f"/v1/hold/{HOLD}",
+        f"/v1/holds/{HOLD}/x",
+    ],
+)
 def test_other_paths_are_not_found(target: str) -> None:
     assert refused(ask("GET", target)) == (404, "not-found")
 
 
 def test_a_long_target_is_refused_before_it_is_read() -> None:
-    fits = "/v1/token?" + "x" * (contract.TARGET_LIMIT - 10)
+    fits = "/v1/token?" + "x" * (TARGET_LIMIT - 10)
     assert refused(ask("GET", fits)) == (400, "bad-request")
     assert refused(ask("GET", fits + "x")) == (414, "target-too-long")
 
@@ -188,121 +293,43 @@ def test_browsers_are_refused_whatever_they_ask() -> None:
     assert refused(ask("GET", "http://evil.example/livez")) == (403, "relayed")
 
 
-def test_admin_routes_need_the_admin_socket() -> None:
-    assert refused(ask("POST", "/v1/pairing", granted=CLIENT)) == (403, "not-permitted")
-    assert refused(ask("DELETE", "/v1/grant", granted=CLIENT)) == (403, "not-permitted")
+_NEEDED = {
+    "/livez": Scope.STATUS,
+    "/metrics": Scope.ADMIN,
+    "/readyz": Scope.STATUS,
+    "/v1/display/claim": Scope.ADMIN,
+    "/v1/display/release": Scope.ADMIN,
+    "/v1/events": Scope.STATUS,
+    "/v1/grant": Scope.ADMIN,
+    "/v1/holds": Scope.TOKEN,
+    "/v1/holds/{id}": Scope.TOKEN,
+    "/v1/pairing": Scope.PAIRING,
+    "/v1/status": Scope.STATUS,
+    "/v1/store/rekey": Scope.ADMIN,
+    "/v1/token": Scope.TOKEN,
+    "/v1/token/rejected": Scope.TOKEN,
+}
+
+
+def test_every_route_needs_its_own_permission_and_no_other() -> None:
+    assert {(path, s) for path, methods in ROUTES.items() for s in methods} == {
+        (path, method) for path in _NEEDED for method in ROUTES[path]
+    }
+    for path, needed in _NEEDED.items():
+        for method in ROUTES[path]:
+            for given in Scope:
+                answer = ask(
+                    method,
+                    path.replace("{id}", HOLD),
+                    body=b'{"fingerprint":"sha256:0123456789abcdef"}',
+                    granted=frozenset({given}),
+                )
+                if given is needed:
+                    assert not isinstance(answer, Response)
+                else:
+                    assert refused(answer) == (403, "not-permitted")
 
 
 def test_a_stranger_learns_nothing_about_routes() -> None:
     for target in ("/livez", "/nowhere", "/v1/token?x"):
         assert refused(ask("GET", target, granted=NOTHING)) == (403, "not-permitted")
-
-
-# -- answers --------------------------------------------------------------------------------------
-
-
-def test_a_token_is_an_rfc_6749_body_that_no_cache_keeps() -> None:
-    answer = token_answer(handout(left=59.9, scope="pos"), 100.0)
-    assert answer.status == 200
-    assert json.loads(answer.body) == {
-        "access_token": "abc",
-        "token_type": "Bearer",
-        "expires_in": 59,
-        "scope": "pos",
-        "fingerprint": ABC,
-        "degraded": None,
-    }
-    assert dict(answer.headers) == {
-        "Content-Type": "application/json",
-        "Cache-Control": "no-store",
-        "Pragma": "no-cache",
-        "ETag": f'W/"{ABC}"',
-    }
-
-
-def test_scope_is_absent_when_the_server_named_none() -> None:
-    assert "scope" not in json.loads(token_answer(handout(), 100.0).body)
-
-
-@pytest.mark.parametrize(("left", "status"), [(1.0, 200), (0.9, 503), (0.0, 503), (-5.0, 503)])
-def test_a_dead_token_is_never_handed_out(left: float, status: int) -> None:
-    answer = token_answer(handout(left=left), 100.0)
-    assert status == answer.status
-    assert (b"abc" in answer.body) == (status == 200)
-
-
-@pytest.mark.parametrize("known", [ABC, "*"])
-def test_who_has_the_token_gets_no_secret_again(known: str) -> None:
-    answer = token_answer(handout(), 100.0, frozenset({"sha256:other", known}))
-    assert answer == Response(
-        status=304,
-        headers=(("Cache-Control", "no-store"), ("Pragma", "no-cache"), ("ETag", f'W/"{ABC}"')),
-    )
-
-
-def test_another_fingerprint_gets_the_token() -> None:
-    assert token_answer(handout(), 100.0, frozenset({FINGERPRINT})).status == 200
-
-
-def test_a_degraded_token_is_sent_in_full_with_its_reason() -> None:
-    answer = token_answer(handout(degraded="the server is down"), 100.0, frozenset({ABC}))
-    assert answer.status == 200
-    assert json.loads(answer.body)["degraded"] == "the server is down"
-
-
-@pytest.mark.parametrize(
-    ("kind", "status", "error"),
-    [
-        ("starting", 503, "temporarily_unavailable"),
-        ("pairing", 409, "pairing_required"),
-        ("offline", 503, "temporarily_unavailable"),
-        ("refused", 503, "server_refused"),
-    ],
-)
-def test_every_reason_for_no_token_has_its_problem(kind: str, status: int, error: str) -> None:
-    absence = Unavailable(kind=kind, detail="why", retry_after=2.1)  # type: ignore[arg-type]
-    answer = token_answer(absence, 100.0)
-    name = "pairing-required" if kind == "pairing" else kind
-    assert refused(answer) == (status, name)
-    assert json.loads(answer.body)["error"] == error
-    assert ("Retry-After", "3") in answer.headers
-
-
-@pytest.mark.parametrize(
-    ("seconds", "header"), [(0.0, "1"), (-3.0, "1"), (59.2, "60"), (math.inf, "3600")]
-)
-def test_retry_after_is_whole_seconds_within_reason(seconds: float, header: str) -> None:
-    answer = problem(contract.OFFLINE, "x", retry_after=seconds)
-    assert ("Retry-After", header) in answer.headers
-    assert json.loads(answer.body)["retry_after"] == int(header)
-
-
-def test_what_waiting_does_not_cure_has_no_retry_after() -> None:
-    answer = problem(contract.RELAYED, "x")
-    assert "Retry-After" not in dict(answer.headers)
-    assert "retry_after" not in json.loads(answer.body)
-
-
-def test_error_description_keeps_to_the_characters_of_rfc_6749() -> None:
-    members = json.loads(problem(contract.STORE, 'Gerät "x"\\\n é').body)
-    assert members["detail"] == 'Gerät "x"\\\n é'
-    assert members["error_description"] == "Ger?t ?x??? ?"
-
-
-def test_problems_have_distinct_types_and_the_status_they_say() -> None:
-    problems = [value for value in vars(contract).values() if isinstance(value, contract.Problem)]
-    assert len({kind.type for kind in problems}) == len(problems) == 17
-    for kind in problems:
-        assert refused(problem(kind, "x")) == (kind.status, kind.name)
-
-
-def test_status_is_passed_on() -> None:
-    answer = status_answer({"state": "serving", "later": 1})
-    assert (answer.status, json.loads(answer.body)) == (200, {"state": "serving", "later": 1})
-
-
-def test_ready_means_a_token_is_there() -> None:
-    assert ready_answer({"token": {"expires_in": 9}}).status == 200
-    assert ready_answer({"token": None}).status == 503
-    assert ready_answer({}).status == 503
-    assert contract.live_answer().status == 200

@@ -2,10 +2,21 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
-from agent.supply import contract, quick
-from agent.supply.connection import Limits
+from agent import view
+from agent.holder import Change
+from agent.oauth.events import AccessToken
+from agent.secret import Secret
+from agent.supply import contract, problems, quick
+from agent.supply.caps import CAPS
+from agent.supply.feed import KEPT, Kind
+from agent.supply.holds_state import LIMITS as HOLDS
+from agent.supply.holds_state import Hold
+from agent.supply.house import Limits
 from agent.supply.http1 import BODY_LIMIT, HEAD_LIMIT
+from agent.supply.operations import DEFAULT_WAIT, LONGEST_WAIT
+from agent.supply.stream import BACKLOG
 
 _DOCS = Path(__file__).parents[2] / "docs"
 
@@ -13,7 +24,7 @@ _DOCS = Path(__file__).parents[2] / "docs"
 def test_every_problem_has_its_entry_with_status_and_error() -> None:
     text = (_DOCS / "problems.md").read_text()
     entries = dict(re.findall(r"^### (\S+)\n(.+)", text, re.MULTILINE))
-    kinds = [value for value in vars(contract).values() if isinstance(value, contract.Problem)]
+    kinds = [value for value in vars(problems).values() if isinstance(value, problems.Problem)]
     assert set(entries) == {kind.name for kind in kinds}
     for kind in kinds:
         assert entries[kind.name].startswith(f"{kind.status}, `{kind.error}`.")
@@ -22,20 +33,70 @@ def test_every_problem_has_its_entry_with_status_and_error() -> None:
 def test_the_routes_are_the_ones_served() -> None:
     text = (_DOCS / "supply.md").read_text()
     described = set(re.findall(r"^\| `([A-Z]+) ([^`? ]+)", text, re.MULTILINE))
-    served = {(method, path) for path, routes in contract._ROUTES.items() for method in routes}
+    served = {(method, path) for path, routes in contract.ROUTES.items() for method in routes}
     assert described == served
 
 
+def section(title: str) -> str:
+    """In one line, without the emphasis."""
+    text = (_DOCS / "supply.md").read_text().split(f"\n## {title}\n")[1].split("\n## ")[0]
+    return " ".join(text.replace("**", "").split())
+
+
 def test_the_limits_are_the_ones_enforced() -> None:
-    text = " ".join((_DOCS / "supply.md").read_text().split("## Limits")[1].split())
     limits = Limits()
-    assert text.startswith(
+    assert section("Limits").startswith(
         f"Head {HEAD_LIMIT // 1024} KiB, body {BODY_LIMIT // 1024} KiB, "
         f"target {contract.TARGET_LIMIT // 1024} KiB, {limits.request:g} s for a request to arrive "
         f"and for an answer to be read, {limits.idle:g} s between requests of a kept connection, "
-        f"{limits.answer:g} s for an answer, {limits.per_uid} connections a user, "
-        f"{limits.connections} in all."
+        f"{limits.answer:g} s for an answer, {limits.connections} connections in all, "
+        f"{HOLDS.in_all} holds in all. Unless its policy says otherwise, a client has "
+        f"{CAPS.connections} connections and {CAPS.holds} holds at a time, and {CAPS.requests:g} "
+        f"requests a second in the long run, {CAPS.burst} at once."
     )
+    assert f"who leaves {BACKLOG // 1024} KiB of them unread is cut off" in section("Limits")
+
+
+def test_the_figures_of_waiting_holds_and_events_are_the_ones_in_force() -> None:
+    assert f"{DEFAULT_WAIT:g} if it says nothing, {LONGEST_WAIT:g} at most" in section("Routes")
+    assert f"after {HOLDS.longest:g} s at most" in section("Holds")
+    assert f"asks again within {HOLDS.grace:g} s after `retry_after`" in section("Holds")
+    assert f"The agent keeps {KEPT} events" in section("Events")
+    assert f"A comment comes every {Limits().heartbeat:g} s" in section("Events")
+
+
+def test_the_figures_of_the_problems_are_the_ones_in_force() -> None:
+    text = " ".join((_DOCS / "problems.md").read_text().split())
+    assert f"allows ({CAPS.holds} unless it says otherwise), or there are {HOLDS.in_all} in" in text
+    assert f"connections open as its policy allows ({CAPS.connections} unless" in text
+    assert f"({CAPS.requests:g} times a second in the long run and {CAPS.burst} at once" in text
+    assert f"for {HOLDS.grace:g} s from then this client keeps its place" in text
+
+
+def test_the_events_are_the_ones_told() -> None:
+    text = (_DOCS / "supply.md").read_text()
+    table = text.split("| Event | `data` |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(get_args(Kind))
+    row = next(line for line in table.splitlines() if line.startswith("| `hold`"))
+    changes, reasons = row.split("then `reason`")
+    assert set(re.findall(r"`(\w+)`", changes)) == {"hold", "change", *get_args(Change)}
+    assert set(re.findall(r"`(\w+)`", reasons)) == {"refused", "replaced", "none"}
+
+
+def test_the_example_stream_has_the_members_that_are_sent() -> None:
+    text = (_DOCS / "supply.md").read_text()
+    example = text.split("http://localhost/v1/events\n")[1].split("```")[0]
+    hold = Hold(id="x", client="till", token="x", since=0, until=9, latest=9)
+    token = AccessToken(value=Secret("x"), issued_at=0, expires_at=9)
+    sent = {
+        "hold": set(view.hold_event("granted", hold, None, 0)),
+        "token": set(view.token_event(token, 0)),
+        "state": {"state", "reason", "since_seconds", "uuid"},
+    }
+    blocks = re.findall(r"id: (\w+)-(\d+)\nevent: (\w+)\ndata: (.*)\n\n?", example)
+    assert [kind for *_, kind, _ in blocks] == ["state", "hold", "hold", "token"]
+    for *_, kind, data in blocks:
+        assert set(re.findall(r'"(\w+)":', data)) == sent[kind]
 
 
 def test_the_exit_codes_are_the_ones_returned() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.supply.connection import Limits
+from agent.supply.house import Limits
 from tests.supply.desk import REFRESH_TOKEN, Desk
 from tests.supply.house import House, request, serving
 
@@ -16,6 +16,10 @@ _PIECES = st.sampled_from(
         b"GET ",
         b"POST ",
         b"DELETE /v1/grant",
+        b"GET /v1/events",
+        b"/v1/holds",
+        b"?hold=60",
+        b"&ends_with=process",
         b"/v1/token",
         b"/v1/token/rejected",
         b"?min_ttl=",
@@ -28,6 +32,8 @@ _PIECES = st.sampled_from(
         b"Connection: close\r\n",
         b"Expect: 100-continue\r\n",
         b"If-None-Match: *\r\n",
+        b"Prefer: wait=0\r\n",
+        b"Last-Event-ID: feed-0\r\n",
         b"Origin: x\r\n",
         b"\r\n",
         b"\r\n\r\n",
@@ -43,6 +49,9 @@ _WHOLE = st.sampled_from(
     [
         request("GET", "/v1/token?min_ttl=5"),
         request("GET", "/livez").replace(b"Connection: close\r\n", b""),
+        request("GET", "/v1/token?hold=9&ends_with=connection"),
+        request("GET", "/v1/events"),
+        request("DELETE", "/v1/holds/0000000000000001"),
         request("POST", "/v1/token/rejected", body=b"{}").replace(b"Connection: close\r\n", b""),
     ]
 )
@@ -56,10 +65,13 @@ async def _feed(house: House, parts: list[bytes]) -> bytes:
                 writer.write(part)
                 await asyncio.sleep(0)
             writer.write_eof()
-        try:
-            return await reader.read()
-        except ConnectionError:  # closed under our writing, after a `Connection: close`
-            return b""
+        data = b""
+        with contextlib.suppress(
+            ConnectionError
+        ):  # closed under our writing, after the last answer
+            while b"text/event-stream" not in data and (part := await reader.read(65536)):
+                data += part
+        return data
 
 
 @settings(

@@ -1,7 +1,9 @@
 import pytest
 
-from agent.supply.contract import Request, Response
+from agent.supply import problems
 from agent.supply.http1 import BODY_LIMIT, HEAD_LIMIT, Heads, Reader, encode
+from agent.supply.operations import Request
+from agent.supply.problems import Problem, Response
 
 GET = b"GET /v1/token HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST /v1/token/rejected HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
@@ -192,6 +194,15 @@ def test_head_gets_the_length_without_the_body() -> None:
     assert data.endswith(b"Content-Length: 5\r\n\r\n")
 
 
-def test_304_has_no_body_and_no_length() -> None:
-    data = encode(Response(status=304, headers=()), keep_alive=True)
-    assert data == b"HTTP/1.1 304 Not Modified\r\n\r\n"
+@pytest.mark.parametrize("line", ["304 Not Modified", "204 No Content"])
+def test_304_and_204_have_no_body_and_no_length(line: str) -> None:
+    data = encode(Response(status=int(line[:3]), headers=()), keep_alive=True)
+    assert data == f"HTTP/1.1 {line}\r\n\r\n".encode()
+
+
+def test_every_answer_has_its_words() -> None:
+    """An answer without a reason phrase would end the connection instead."""
+    kinds = [kind.status for kind in vars(problems).values() if isinstance(kind, Problem)]
+    for status in (200, 202, 204, 304, *kinds):
+        data = encode(Response(status=status, headers=()), keep_alive=True)
+        assert data.startswith(f"HTTP/1.1 {status} ".encode())

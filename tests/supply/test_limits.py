@@ -2,15 +2,28 @@
 
 import asyncio
 import contextlib
+import os
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from agent.supply.connection import Limits
+from agent.supply.caps import CAPS, Caps
+from agent.supply.house import Limits
 from tests.supply.desk import Desk
-from tests.supply.house import DEADLINE, eventually, read_answer, request, serving
+from tests.supply.house import (
+    DEADLINE,
+    House,
+    eventually,
+    read_answer,
+    read_answers,
+    request,
+    serving,
+    till,
+)
 
 QUICK = Limits(request=0.3, idle=0.3, answer=0.3, drain=0.2)
 
@@ -127,8 +140,8 @@ async def test_too_much_or_rubbish_is_refused_and_the_refusal_arrives(
         assert (await house.get()).status == 200
 
 
-async def test_one_user_cannot_have_all_connections(folder: Path, desk: Desk) -> None:
-    async with serving(folder, desk, limits=Limits(per_uid=3)) as house:
+async def test_one_client_cannot_have_all_connections(folder: Path, desk: Desk) -> None:
+    async with serving(folder, desk, policy=till(Caps(connections=3))) as house:
         async with contextlib.AsyncExitStack() as stack:
             for _ in range(3):
                 await stack.enter_async_context(house.connection())
@@ -150,7 +163,8 @@ async def test_connections_in_all_have_a_limit(folder: Path, desk: Desk) -> None
 
 
 async def test_even_refusals_have_a_limit(folder: Path, desk: Desk) -> None:
-    async with serving(folder, desk, limits=Limits(per_uid=1, refused=2)) as house:
+    policy, limits = till(Caps(connections=1)), Limits(refused=2)
+    async with serving(folder, desk, policy=policy, limits=limits) as house:
         async with house.connection(), house.connection(), house.connection():
             await eventually(lambda: len(house.server._refused) == 2)
             assert await house.exchange(b"") == b""
@@ -175,3 +189,109 @@ async def test_a_client_that_leaves_while_waiting_keeps_its_place_until_the_desk
         desk.gate.set()
         await eventually(lambda: not house.server._served)
         assert (await house.get()).status == 200
+
+
+# -- how often ------------------------------------------------------------------------------------
+
+
+async def test_a_client_that_asks_too_often_is_told_when_to_come_back(
+    folder: Path, desk: Desk
+) -> None:
+    async with serving(folder, desk, policy=till(Caps(requests=0.1, burst=2))) as house:
+        assert [(await house.get()).status for _ in range(3)] == [200, 200, 429]
+        desk.clock += 2.5
+        answer = await house.get("/livez")
+        assert (answer.status, answer.kind) == (429, "too-many-requests")
+        assert answer.json["detail"] == "the limit is 0.1 requests a second"
+        assert answer.headers["retry-after"] == str(answer.json["retry_after"]) == "8"
+        desk.clock += 7.4
+        assert (await house.get()).status == 429  # and who does not wait does not wait longer
+        desk.clock += 0.6
+        assert (await house.get()).status == 200
+        assert (await house.get()).status == 429
+    assert len(desk.asked) == 3
+
+
+async def test_the_limit_is_the_clients_not_the_connections(folder: Path, desk: Desk) -> None:
+    kept = request("GET", "/livez").replace(b"Connection: close\r\n", b"")
+    async with serving(folder, desk, policy=till(Caps(requests=1, burst=4))) as house:
+        first = read_answers(await house.exchange(kept * 2 + request("GET", "/livez")))
+        second = read_answers(await house.exchange(kept * 2 + request("GET", "/livez")))
+    statuses = [answer.status for answer in (*first, *second)]
+    assert statuses == [200, 200, 200, 200, 429, 429]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="the administrator is another client only as root")
+async def test_a_client_that_asks_too_often_costs_the_others_nothing(
+    folder: Path, desk: Desk
+) -> None:
+    async with serving(folder, desk, policy=till(Caps(requests=1, burst=1))) as house:
+        assert [(await house.get("/livez")).status for _ in range(2)] == [200, 429]
+        assert (await house.get("/livez", admin=True)).status == 200
+
+
+async def test_the_administrator_may_ask_as_often_as_it_likes(house: House) -> None:
+    kept = request("GET", "/livez").replace(b"Connection: close\r\n", b"")
+    data = await house.exchange(kept * CAPS.burst + request("GET", "/livez"), admin=True)
+    assert {answer.status for answer in read_answers(data)} == {200}
+
+
+# -- no descriptors left --------------------------------------------------------------------------
+
+_SERVER = """
+import asyncio, os, resource, sys
+from agent.supply.access import Policy
+from agent.supply.server import Server
+from tests.supply.desk import Desk
+
+async def main(folder):
+    said = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+    server = Server(desk=Desk(), socket=folder + "/token.sock", admin_socket=folder + "/admin.sock",
+                    policy=Policy(own_uid=os.getuid()))
+    await server.start()
+    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 8, hard))
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    print(any("out of system resource" in context["message"] for context in said), flush=True)
+    await server.aclose()
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+def exchange(client: socket.socket, data: bytes) -> bytes:
+    client.sendall(data)
+    return client.recv(65536)
+
+
+def test_without_descriptors_left_clients_are_served_and_later_the_others(folder: Path) -> None:
+    """Some are accepted, the others wait in the backlog: nobody is refused, nothing ends."""
+    kept = request("GET", "/v1/token").replace(b"Connection: close\r\n", b"")
+    holding = kept.replace(b"token", b"token?hold=60&ends_with=process")
+    command = [sys.executable, "-c", _SERVER, str(folder)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(16)]
+            for client in clients:
+                client.settimeout(DEADLINE)
+                client.connect(str(folder / "token.sock"))
+            assert exchange(clients[0], kept).startswith(b"HTTP/1.1 200")
+            clients[-1].settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                exchange(clients[-1], kept)
+            assert exchange(clients[0], holding).startswith(b"HTTP/1.1 409")
+            assert exchange(clients[0], kept).startswith(b"HTTP/1.1 200")
+            for client in clients[:-1]:
+                client.close()
+            clients[-1].settimeout(DEADLINE)
+            assert clients[-1].recv(65536).startswith(b"HTTP/1.1 200")
+            assert exchange(clients[-1], holding).startswith(b"HTTP/1.1 200")
+        out, _ = process.communicate("\n")
+        assert (out, process.returncode) == ("True\n", 0)

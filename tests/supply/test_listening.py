@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ConfigError
-from agent.supply.access import Policy
-from agent.supply.listening import activated, admitting, listen, peer_of, remove, token_mode
+from agent.supply.access import Policy, Rule
+from agent.supply.listening import activated, admitting, listen, remove, token_mode
 from agent.supply.server import Server
 from tests.supply.desk import Desk
 
@@ -25,6 +25,7 @@ def mode_of(path: str) -> int:
         (Policy(own_uid=9), "payments", 0o660),
         (Policy(own_uid=9, allow_uids=frozenset({1})), None, 0o666),
         (Policy(own_uid=9, allow_gids=frozenset({1})), "payments", 0o666),
+        (Policy(own_uid=9, rules=(Rule(name="till"),)), "payments", 0o666),
     ],
 )
 def test_the_socket_file_is_as_closed_as_the_policy_allows(
@@ -40,6 +41,11 @@ def test_the_sockets_group_may_ask_also_beside_lists() -> None:
     assert admitting(uids, "daemon").allow_gids == {1}
     assert admitting(lists, None) == lists
     assert admitting(Policy(own_uid=9), "daemon") == Policy(own_uid=9)
+
+
+def test_rules_say_themselves_which_groups_they_mean() -> None:
+    rules = Policy(own_uid=9, allow_gids=frozenset({50}), rules=(Rule(name="till"),))
+    assert admitting(rules, "daemon") == rules
 
 
 def test_mode_is_right_whatever_the_umask(folder: Path) -> None:
@@ -127,14 +133,6 @@ def test_only_our_own_socket_file_is_removed(folder: Path) -> None:
         remove(path, ours)
         assert not os.path.exists(path)
         remove(path, ours)
-
-
-def test_the_kernel_says_who_is_at_the_other_end() -> None:
-    one, other = socket.socketpair()
-    with one, other:
-        peer = peer_of(one)
-    assert (peer.uid, peer.gid, peer.pid) == (os.getuid(), os.getgid(), os.getpid())
-    assert peer.groups == set(os.getgroups())
 
 
 # -- socket activation ----------------------------------------------------------------------------

@@ -1,3 +1,5 @@
+"""HTTP as clients speak it, who may connect, and the end."""
+
 import asyncio
 import json
 import os
@@ -9,10 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import AgentError
-from agent.supply.access import Peer, Policy
-from agent.supply.interface import Unavailable
-from tests.supply.desk import REFRESH_TOKEN, Desk
+from agent.supply.access import Policy
+from tests.supply.desk import Desk
 from tests.supply.house import (
     House,
     eventually,
@@ -23,173 +23,6 @@ from tests.supply.house import (
 )
 
 KEPT = b"GET /v1/token HTTP/1.1\r\nHost: localhost\r\n\r\n"
-
-
-async def test_a_token_comes_with_its_life_and_fingerprint(house: House) -> None:
-    answer = await house.get("/v1/token?min_ttl=60")
-    assert answer.status == 200
-    assert answer.json["access_token"] == house.desk.current.value.reveal()
-    assert answer.json["expires_in"] == 1200
-    assert answer.headers["etag"] == f'W/"{answer.json["fingerprint"]}"'
-    assert house.desk.asked == [60]
-
-
-async def test_min_ttl_beyond_the_life_left_renews(house: House) -> None:
-    house.desk.clock += 1150
-    assert (await house.get("/v1/token?min_ttl=50")).json["expires_in"] == 50
-    assert (await house.get("/v1/token?min_ttl=51")).json["expires_in"] == 1200
-    assert house.desk.renewals == 2
-
-
-async def test_a_poller_with_the_current_token_gets_304_until_it_changes(house: House) -> None:
-    tag = (await house.get()).headers["etag"]
-    again = await house.get("/v1/token", f"If-None-Match: {tag}")
-    assert (again.status, again.body) == (304, b"")
-    house.desk.clock += 1150
-    assert (await house.get("/v1/token?min_ttl=60", f"If-None-Match: {tag}")).status == 200
-
-
-async def test_a_degraded_token_says_why(house: House) -> None:
-    house.desk.degraded = "the server is down"
-    answer = await house.get()
-    assert (answer.status, answer.json["degraded"]) == (200, "the server is down")
-
-
-async def test_S10_7_a_rejected_token_is_renewed_once_however_often_it_is_reported(
-    house: House,
-) -> None:
-    fingerprint = (await house.get()).json["fingerprint"]
-    report = request(
-        "POST", "/v1/token/rejected", body=json.dumps({"fingerprint": fingerprint}).encode()
-    )
-    answers = await asyncio.gather(*(house.ask(report) for _ in range(8)))
-    assert {answer.status for answer in answers} == {200}
-    [successor] = {answer.json["fingerprint"] for answer in answers}
-    assert successor != fingerprint
-    assert house.desk.renewals == 2
-
-
-@pytest.mark.parametrize(
-    ("kind", "status"),
-    [("starting", 503), ("pairing", 409), ("offline", 503), ("refused", 503)],
-)
-async def test_without_a_token_the_answer_says_why_and_when(
-    house: House, kind: str, status: int
-) -> None:
-    house.desk.missing = Unavailable(kind=kind, detail="why", retry_after=7)  # type: ignore[arg-type]
-    for answer in (
-        await house.get(),
-        await house.ask(
-            request("POST", "/v1/token/rejected", body=b'{"fingerprint":"sha256:0123456789abcdef"}')
-        ),
-    ):
-        assert answer.status == status
-        assert answer.headers["retry-after"] == "7"
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.json["detail"] == "why"
-
-
-async def test_S10_26_reading_a_token_never_starts_a_pairing(house: House) -> None:
-    house.desk.missing = Unavailable(kind="pairing", detail="approve", retry_after=5)
-    for target in ("/v1/token", "/v1/token?min_ttl=60", "/v1/status", "/readyz"):
-        answer = await house.get(target)
-        assert "user_code" not in answer.json
-    assert house.desk.pairings == 0
-
-
-async def test_health_tells_alive_from_ready(house: House) -> None:
-    assert (await house.get("/livez")).json == {"live": True}
-    assert (await house.get("/readyz")).json == {"ready": True}
-    house.desk.missing = Unavailable(kind="offline", detail="x", retry_after=5)
-    assert (await house.get("/livez")).status == 200
-    assert (await house.get("/readyz")).status == 503
-
-
-async def test_status_is_what_the_desk_says(house: House) -> None:
-    assert (await house.get("/v1/status")).json == house.desk.status()
-
-
-async def test_pair_and_unpair_go_by_the_admin_socket_only(house: House) -> None:
-    pair, unpair = request("POST", "/v1/pairing"), request("DELETE", "/v1/grant")
-    assert (await house.ask(pair)).status == 403
-    assert (await house.ask(unpair)).status == 403
-    assert (house.desk.pairings, house.desk.missing) == (0, None)
-    assert (await house.ask(pair, admin=True)).status == 202
-    assert (await house.ask(unpair, admin=True)).status == 200
-    assert house.desk.pairings == 1
-    assert house.desk.missing is not None
-
-
-async def test_an_unwritable_store_is_the_operators_to_know(house: House) -> None:
-    house.desk.medium_broken = True
-    answer = await house.ask(request("DELETE", "/v1/grant"), admin=True)
-    assert (answer.status, answer.kind) == (500, "store")
-    assert "read-only file system" in str(answer.json["detail"])
-
-
-async def test_the_refresh_token_is_in_no_byte_sent(house: House) -> None:
-    fingerprint = house.desk.current.value.fingerprint()
-    report = json.dumps({"fingerprint": fingerprint}).encode()
-    sent = b""
-    for admin in (False, True):
-        for data in (
-            request("GET", "/v1/token"),
-            request("GET", "/v1/status"),
-            request("GET", "/readyz"),
-            request("POST", "/v1/token/rejected", body=report),
-            request("POST", "/v1/pairing"),
-            request("GET", "/v1/grant"),
-            b"rubbish\r\n\r\n",
-            request("DELETE", "/v1/grant"),
-        ):
-            sent += await house.exchange(data, admin=admin)
-    assert b"access_token" in sent
-    assert REFRESH_TOKEN.encode() not in sent
-    assert b"refresh" not in sent
-
-
-@pytest.mark.parametrize("broken", ["token", "status"])
-async def test_a_bug_of_the_desk_is_a_500_and_the_server_lives(house: House, broken: str) -> None:
-    reported: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(
-        lambda _loop, context: reported.append(context["exception"])
-    )
-    house.desk.bug = AgentError("bug")
-    answer = await house.get(f"/v1/{broken}")
-    assert (answer.status, answer.kind) == (500, "internal")
-    assert b"bug" not in answer.body
-    assert reported == [house.desk.bug]
-    house.desk.bug = None
-    assert (await house.get(f"/v1/{broken}")).status == 200
-
-
-def _failing_audit(_peer: Peer, _fingerprint: str, _left: float) -> None:
-    raise ZeroDivisionError
-
-
-async def test_a_failing_audit_costs_nobody_the_token(folder: Path, desk: Desk) -> None:
-    reported: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(
-        lambda _loop, context: reported.append(context["exception"])
-    )
-    async with serving(folder, desk) as house:
-        house.server.audit = _failing_audit
-        assert (await house.get()).status == 200
-        await eventually(lambda: reported)
-    assert isinstance(reported[0], ZeroDivisionError)
-
-
-async def test_every_token_handed_out_is_audited_without_the_secret(house: House) -> None:
-    token = (await house.get()).json
-    await house.get("/v1/token", f'If-None-Match: "{token["fingerprint"]}"')
-    await house.get("/v1/status")
-    await eventually(lambda: house.audited)
-    [(peer, fingerprint, left)] = house.audited
-    assert (peer.uid, peer.pid) == (os.getuid(), os.getpid())
-    assert (fingerprint, left) == (token["fingerprint"], 1200)
-
-
-# -- HTTP -----------------------------------------------------------------------------------------
 
 
 async def test_a_kept_connection_serves_one_request_after_the_other(house: House) -> None:
@@ -219,17 +52,80 @@ async def test_pipelined_requests_are_answered_in_order(house: House) -> None:
     ]
 
 
+async def test_answers_that_are_ready_do_not_overtake_one_that_is_waited_for(house: House) -> None:
+    fingerprint = house.desk.current.value.fingerprint()
+    report = request(
+        "POST", "/v1/token/rejected", body=json.dumps({"fingerprint": fingerprint}).encode()
+    )
+    stream = [
+        request("GET", "/livez"),
+        KEPT,
+        request("GET", "/v1/status"),
+        request("GET", "/v1/token?hold=60"),
+        request("GET", "/v1/holds"),
+        report,
+        request("DELETE", "/v1/holds/0000000000000001"),
+        request("HEAD", "/v1/token"),
+        request("GET", "/v1/token?min_ttl=x"),
+        KEPT,
+    ]
+    kept = b"".join(data.replace(b"Connection: close\r\n", b"") for data in stream)
+    house.desk.gate.clear()
+    exchange = asyncio.create_task(house.exchange(kept + request("GET", "/readyz")))
+    await eventually(lambda: house.desk.asked)
+    assert not house.desk.wishes
+    house.desk.gate.set()
+    data = await exchange
+    head = data.index(b"HTTP/1.1 200", data.index(b"HTTP/1.1 204"))  # HEAD: a length, no body
+    end = data.index(b"\r\n\r\n", head) + 4
+    answers = [*read_answers(data[:head]), *read_answers(data[end:])]
+    assert b"access_token" not in data[head:end]
+    assert [answer.status for answer in answers] == [200] * 6 + [204, 400, 200, 200]
+    assert [sorted(answer.json)[0] for answer in answers if answer.body] == [
+        "live",
+        "access_token",
+        "display",
+        "access_token",
+        "holds",
+        "access_token",
+        "detail",
+        "access_token",
+        "ready",
+    ]
+
+
 async def test_one_request_at_a_time_a_connection(house: House) -> None:
     house.desk.gate.clear()
     async with asyncio.timeout(10), house.connection() as (reader, writer):
-        writer.write(KEPT * 5)
+        writer.write(KEPT * 2)
         await eventually(lambda: house.desk.asked)
+        writer.write(KEPT * 3)
+        [connection] = house.server._connections()
+        await eventually(lambda: connection._reader.buffered == len(KEPT * 4))
         assert (await house.get("/livez")).status == 200
         assert len(house.desk.asked) == 1
         house.desk.gate.set()
         for _ in range(5):
             await reader.readuntil(b"}")
     assert len(house.desk.asked) == 5
+
+
+async def test_a_client_that_reads_late_gets_all_its_answers_and_a_clean_end(house: House) -> None:
+    """The last of them is made while asyncio is about to have written the others."""
+    broken: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: broken.append(context))
+    kept = request("GET", "/v1/status").replace(b"Connection: close\r\n", b"")
+    async with asyncio.timeout(10), house.connection(admin=True) as (reader, writer):
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(kept * 1000 + request("GET", "/livez"))
+        await eventually(house.server._connections)
+        [connection] = house.server._connections()
+        await eventually(lambda: connection._held_up)
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        answers = read_answers(await reader.read())
+    assert [answer.status for answer in answers] == [200] * 1001
+    await eventually(lambda: not house.server._connections())
+    assert broken == []
 
 
 async def test_a_request_may_come_byte_by_byte(house: House) -> None:
