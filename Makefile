@@ -48,6 +48,10 @@ contracts: $(VENV)/.ready ## who may import whom
 check: $(VENV)/.ready node-modules ## all tests, in random order; pure modules covered to the last branch
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(if $(ARGS),$(ARGS),--cov)
 
+.PHONY: load
+load: $(VENV)/.ready ## a thousand payments under holds, and a crowd with hostile clients in it
+	$(BIN)/python -m pytest -n $(JOBS) -m load tests/load $(ARGS)
+
 .PHONY: crash
 crash: $(VENV)/.ready packages ## try to lose a grant for half an hour, in every way we know
 	$(BIN)/python -m tests.crash --long
@@ -58,7 +62,7 @@ crash-short: $(VENV)/.ready ## the same in two minutes; ends with one line of co
 
 .PHONY: floor
 floor: $(VENV_FLOOR)/.ready ## the quick tests with the library versions of Debian 12
-	$(VENV_FLOOR)/bin/python -m pytest -n $(JOBS) $(patsubst %,--ignore=tests/%,deploy interop system) $(ARGS)
+	$(VENV_FLOOR)/bin/python -m pytest -n $(JOBS) $(patsubst %,--ignore=tests/%,deploy examples interop load system) $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.ready ## what it costs, as ratios to a floor; also in build/bench.json
@@ -145,6 +149,10 @@ packages:
 	  procps='command -v pgrep' \
 	  e2fsprogs='command -v mkfs.ext4 e2fsck' \
 	  mount='command -v losetup' \
+	  gcc='command -v gcc' \
+	  libc6-dev='ls /usr/include/stdio.h' \
+	  libcurl4-openssl-dev='command -v curl-config' \
+	  default-jdk-headless='command -v javac' \
 	  netbase='getent ahosts localhost' \
 	  curl='command -v curl'
 

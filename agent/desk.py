@@ -23,7 +23,8 @@ _CLEARED: Final = Unavailable(
 )
 _NOBODY_WATCHES: Final = NotHeld(
     kind="impossible",
-    detail="this kernel does not tell when the process ends; ask with ends_with=connection",
+    detail="nobody can tell when that process ends (it has ended, or the kernel does not say); ask"
+    " with ends_with=connection",
 )
 
 
@@ -161,7 +162,7 @@ class Desk:
         now = self._clock.now()
         if self._holder.known_dead(token):
             return "a client reports that it was refused, and no other could be had yet"
-        held_for = self._holder.not_before() - now
+        held_for = self._holder.not_before(now) - now
         return view.caveat(self._life.renewal, token, min_ttl, now, held_for=held_for)
 
     def _lives_long_enough(self, token: AccessToken, min_ttl: float) -> bool:

@@ -59,9 +59,11 @@ class Holder:
 
     # -- the renewal's side -----------------------------------------------------------------------
 
-    def not_before(self) -> float:
-        """The earliest instant at which a planned renewal may begin."""
-        return rules.not_before(self._holds, self._clock.now(), former_dies=self._former_dies)
+    def not_before(self, now: float) -> float:
+        """The earliest instant at which a planned renewal may begin: `now` if nothing is in its
+        way. The caller's now, for on a real clock a second look is always later.
+        """
+        return rules.not_before(self._holds, now, former_dies=self._former_dies)
 
     def seen(self, state: renewal.State | None) -> None:
         """The renewal has made a step (None: there is none, the terminal is being paired)."""

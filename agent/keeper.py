@@ -183,7 +183,7 @@ class Keeper:
             watching.cancel()
 
     def _step_renewal(self, state: renewal.State, event: renewal.Event, now: float) -> renewal.Next:
-        return renewal.step(state, event, now, held_until=self._holder.not_before())
+        return renewal.step(state, event, now, held_until=self._holder.not_before(now))
 
     async def _watch_store(self) -> None:
         while True:

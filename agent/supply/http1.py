@@ -88,8 +88,8 @@ class Reader:
         """The next complete request; None: feed more; a Response: refuse with it and close."""
         try:
             return self._read_head() if self._open is None else self._read_body(*self._open)
-        except h11.RemoteProtocolError as exc:
-            return problem(BAD_REQUEST, f"not HTTP/1.1: {exc}")
+        except h11.RemoteProtocolError:  # whose words may repeat the client's, a token among them
+            return problem(BAD_REQUEST, "not HTTP/1.1 as RFC 9112 has it")
 
     def _read_head(self) -> Request | Response | None:
         end = self._data.find(_END, 0, HEAD_LIMIT)

@@ -13,14 +13,16 @@ from pathlib import Path
 import pytest
 
 from agent.supply.client import (
+    AgentUnreachable,
     Event,
     NotAllowed,
     Patience,
     SupplyError,
+    TokenUnavailable,
     events,
     events_async,
 )
-from agent.supply.client_events import Decoder
+from agent.supply.client_events import Decoder, _Following
 from agent.supply.feed import Feed
 from tests.supply.desk import Desk
 from tests.supply.house import DEADLINE, House, eventually, serving
@@ -177,10 +179,12 @@ async def test_a_connection_without_a_sign_of_life_is_dead(
     folder: Path, following: Following
 ) -> None:
     """The second connection is told from where the first was cut, inside an event."""
-    other = Impostor(folder, HEAD + HELLO + b"id: a-2\nevent: cut\nda", HEAD + b": \n\n" + HELLO)
+    cut = b'id: a-2\nevent: cut\ndata: {"n":2}\nda'
+    other = Impostor(folder, HEAD + HELLO + cut, HEAD + b'data: {"n":3}\n\n')
     patience = Patience(silence=0.2, shortest=0.02)
     async with other.open(), following(other.path, patience=patience) as event:
-        assert [(await event()).kind for _ in range(2)] == ["hello", "hello"]
+        assert (await event()).kind == "hello"
+        assert await event() == Event(kind="message", data={"n": 3}, id="a-1")
     assert b"last-event-id" not in other.heads[0].lower()
     assert b"last-event-id: a-1\r\n" in other.heads[1].lower()
 
@@ -292,6 +296,19 @@ def test_pauses_double_up_to_a_limit_and_chance_takes_away_half_at_most() -> Non
     failures = [0, 1, 2, 3, 4, 5, 6, 5000]
     assert [full.pause(count) for count in failures] == [1, 2, 4, 8, 16, 30, 30, 30]
     assert [half.pause(count) for count in failures] == [0.5, 1, 2, 4, 8, 15, 15, 15]
+
+
+def test_whoever_fails_waits_longer_each_time_until_something_comes() -> None:
+    following = _Following("/none", None, Patience(shortest=1.0, longest=30.0, chance=lambda: 0.0))
+    pauses = [following.pause()]
+    for _ in range(3):
+        following.failed(AgentUnreachable("gone"))
+        pauses.append(following.pause())
+    following.failed(TokenUnavailable("busy", retry_after=60))
+    pauses.append(following.pause())
+    assert list(following.fed(b": \n\n")) == []
+    pauses.append(following.pause())
+    assert pauses == [1, 2, 4, 8, 60, 1]
 
 
 STREAM = (

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -31,7 +32,8 @@ from agent.supply.client_holds import _Hold, _Terms
 from agent.supply.interface import NotHeld, Unavailable
 from agent.supply.operations import HoldWish
 from tests.supply.api import Api, Style, api
-from tests.supply.house import House, eventually
+from tests.supply.desk import Desk
+from tests.supply.house import House, eventually, serving
 
 FIRST = "demo0access0token000000001"
 SECOND = "demo0access0token000000002"
@@ -153,6 +155,16 @@ async def test_a_cancelled_payment_releases(house: House) -> None:
     assert house.desk.held == {}
 
 
+async def test_a_payment_whose_scope_is_cancelled_releases(house: House) -> None:
+    """In a cancelled scope of anyio (and trio) every further wait is cancelled, too."""
+    with anyio.CancelScope() as scope:
+        async with hold_async(180, socket=house.token, ends_with=None):
+            scope.cancel()
+            await anyio.sleep_forever()
+    assert scope.cancelled_caught
+    assert house.desk.held == {}
+
+
 @both
 async def test_what_is_over_already_needs_no_release(house: House, holding: Holding) -> None:
     async with holding(180, socket=house.token):
@@ -264,6 +276,18 @@ async def test_without_another_token_nothing_is_sent_again(
 
 
 @both
+async def test_a_restart_of_the_agent_in_between_costs_no_payment(
+    folder: Path, desk: Desk, shop: Api, holding: Holding
+) -> None:
+    shop.good = {SECOND}
+    async with serving(folder, desk) as house, holding(180, socket=house.token) as payment:
+        await house.server.aclose()
+        async with serving(folder, desk):
+            assert (await payment.pay(shop.url)).status_code == 200
+            assert len(desk.held) == 1
+
+
+@both
 async def test_where_the_next_token_cannot_be_held_nothing_is_paid(
     house: House, shop: Api, holding: Holding
 ) -> None:
@@ -317,6 +341,12 @@ async def test_what_is_over_cannot_be_extended(house: House, holding: Holding) -
         house.desk.held.clear()
         with pytest.raises(HoldEnded):
             await payment.extend(240)
+
+
+def test_every_wish_has_its_place_in_the_request() -> None:
+    terms = _Terms(min_ttl=30, wait=5, ends_with="process")
+    wishes = "hold=20&min_ttl=30&extend=00ff&ends_with=process"
+    assert terms.ask(20, "00ff").target == f"/v1/token?{wishes}"
 
 
 def test_the_promise_runs_out_second_by_second() -> None:
@@ -385,14 +415,26 @@ async def test_a_wish_that_is_none_is_the_programmers(house: House, holding: Hol
     assert type(caught.value) is SupplyError
 
 
+_NO_PROMISE = b'{"access_token":"x","token_type":"Bearer","expires_in":9,"fingerprint":"f"}'
+
+
 @both
-async def test_a_token_without_a_promise_is_no_answer(folder: Path, holding: Holding) -> None:
-    """Whoever answers does not know of holds: nothing may look promised."""
-    body = b'{"access_token":"x","token_type":"Bearer","expires_in":9,"fingerprint":"f"}'
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(_NO_PROMISE) + _NO_PROMISE,
+        b"220 mail\r\n\r\n",
+        b"",
+    ],
+)
+async def test_whoever_knows_no_holds_is_no_agent(
+    folder: Path, holding: Holding, answer: bytes
+) -> None:
+    """Nothing may look promised that is not."""
 
     async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        writer.write(answer)
         writer.close()
 
     path = str(folder / "other.sock")

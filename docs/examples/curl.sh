@@ -1,0 +1,150 @@
+#!/bin/sh
+# A payment with pos-agent, in sh with curl and jq.
+#
+#     curl.sh pay https://connect.secucard.com/api/v2 1250
+#     curl.sh events
+#
+# Exit codes: 0 paid; 1 not paid; 2 wrong usage; 3 nobody knows: look the payment up before the
+# customer pays again. A refused token costs nothing: the agent is told, and the call is repeated
+# once with the next one.
+set -eu
+
+SOCKET=${POS_AGENT_SOCKET:-/run/pos-agent/token.sock}
+PAYMENT=150 # s; how long the cardholder may take
+HOLD=180    # s; longer than a payment, with what comes before. The agent grants up to 300
+NOT_PAID=1 USAGE=2 UNKNOWN=3
+
+complain() {
+  printf '%s\n' "$*" >&2
+}
+
+# Of the last answer: what jq finds in its body, or nothing, and the HTTP status in its last line.
+answer=
+find() {
+  printf '%s' "$answer" | sed '$d' | jq -r "$1 // empty" 2> /dev/null || true
+}
+status() {
+  printf '%s' "$answer" | tail -n 1
+}
+
+# -- the agent ------------------------------------------------------------------------------------
+
+agent() { # METHOD PATH [CURL OPTION...]
+  method=$1 path=$2
+  shift 2
+  curl --silent --show-error --noproxy '*' --unix-socket "$SOCKET" --max-time 40 \
+    --request "$method" --write-out '\n%{http_code}' "$@" "http://localhost$path"
+}
+
+# A token that is not renewed while the cardholder pays. The connection and the process that ask
+# are curl's and over at once, so the hold ends when it is released, or with its time.
+hold=
+hold_token() {
+  answer=$(agent GET "/v1/token?hold=$HOLD" --header 'Prefer: wait=10') || return 1
+  if [ "$(status)" != 200 ]; then
+    complain "no token: $(find .title): $(find .detail)"
+    return 1
+  fi
+  token=$(find .access_token) fingerprint=$(find .fingerprint) hold=$(find .hold.id)
+  [ -n "$token" ] && [ -n "$fingerprint" ] && [ -n "$hold" ] || return 1
+  [ -z "$(find .hold.less)" ] || complain "held for less than $HOLD s: $(find .hold.less)"
+}
+
+release() { # 404 if it is over: just as well
+  [ -z "$hold" ] || agent DELETE "/v1/holds/$hold" --max-time 5 > /dev/null 2>&1 || true
+}
+
+# The API refused this token: have the next one, and hold it. Fails if there is no other.
+next_token() {
+  answer=$(agent POST /v1/token/rejected --header 'Content-Type: application/json' \
+    --data "{\"fingerprint\":\"$fingerprint\"}") || return 1
+  [ "$(status)" = 200 ] && [ "$(find .fingerprint)" != "$fingerprint" ] && hold_token
+}
+
+# -- the API --------------------------------------------------------------------------------------
+
+# The token goes through a pipe: everybody can see a command line.
+post() { # PATH BODY
+  answer=$(printf 'Authorization: Bearer %s' "$token" |
+    curl --silent --show-error --max-time "$PAYMENT" --header @- \
+      --header 'Content-Type: application/json' --data "$2" --write-out '\n%{http_code}' "$api$1")
+}
+
+# RFC 6750 section 3.1 says 401; Secucard says 403 with the code 2003.
+token_refused() {
+  [ "$(status)" = 401 ] || { [ "$(status)" = 403 ] && [ "$(find .code)" = 2003 ]; }
+}
+
+call() { # PATH BODY; fails where no answer came
+  post "$1" "$2" || return
+  if token_refused; then
+    refusal=$answer
+    if next_token; then post "$1" "$2"; else answer=$refusal; fi
+  fi
+}
+
+pay() { # CENTS
+  trap release EXIT
+  trap 'exit $UNKNOWN' HUP INT TERM
+  hold_token || return $NOT_PAID
+  if ! call /Smart/Transactions "{\"basket_info\":{\"sum\":$1,\"currency\":\"EUR\"}}"; then
+    return $NOT_PAID
+  fi
+  payment=$(find .id)
+  if [ "$(status)" != 200 ] || [ -z "$payment" ]; then
+    complain "not paid: $(status)"
+    return $NOT_PAID
+  fi
+  call "/Smart/Transactions/$payment/start/cashless" '' || true # until the cardholder is done
+  case "$(status) $(find .status)" in
+    '200 ok')
+      echo "paid $payment"
+      ;;
+    '200 '?* | 4*)
+      complain "not paid: $(status) $(find .status)"
+      return $NOT_PAID
+      ;;
+    *)
+      complain "nobody knows: look up $payment before the customer pays again"
+      return $UNKNOWN
+      ;;
+  esac
+}
+
+# -- events ---------------------------------------------------------------------------------------
+
+# Print what changes, over restarts of the agent, until this program is stopped. curl cannot tell a
+# dead agent from a silent one, so it begins anew every ten minutes, where it was.
+events() {
+  last=$(mktemp)
+  trap 'rm -f "$last"' EXIT
+  trap 'exit 0' HUP INT TERM
+  while :; do
+    curl --silent --show-error --fail --no-buffer --noproxy '*' --unix-socket "$SOCKET" \
+      --max-time 600 --header "Last-Event-ID: $(cat "$last")" http://localhost/v1/events |
+      while IFS= read -r line; do
+        case $line in
+          'id: '*) id=${line#id: } ;;
+          'event: '*) kind=${line#event: } ;;
+          'data: '*)
+            printf '%s %s\n' "$kind" "${line#data: }"
+            printf '%s' "$id" > "$last"
+            ;;
+        esac
+      done
+    sleep 1
+  done
+}
+
+# A token goes over TLS, or to this machine.
+case "${1-} ${2-}" in
+  'pay https://'* | 'pay http://127.0.0.1:'* | 'pay http://localhost:'*)
+    api=$2
+    pay "${3:?CENTS}"
+    ;;
+  'events ') events ;;
+  *)
+    complain 'usage: curl.sh pay https://API CENTS | curl.sh events'
+    exit $USAGE
+    ;;
+esac

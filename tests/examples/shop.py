@@ -1,0 +1,81 @@
+"""A payment API on loopback that does to a payment what may happen to one."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Literal
+
+PAYMENT = "STX_0123456789ABCDEFGHJKMNPQRSTUVW"
+Ending = Literal[
+    "ok", "declined", "no", "broken", "nonsense", "no status", "silence", "no id", "dead token"
+]
+
+_CREATED: dict[str, tuple[int, str]] = {
+    "no id": (200, "{}"),
+    "dead token": (401, ""),
+}
+_STARTED: dict[str, tuple[int, str]] = {
+    "ok": (200, json.dumps({"merchant": {"id": "x", "status": "open"}, "status": "ok"})),
+    "declined": (200, json.dumps({"id": PAYMENT, "status": "failed"})),
+    "no": (400, json.dumps({"status": "error", "error_user": 'no "such" thing', "code": 400})),
+    "broken": (502, json.dumps({"status": "error", "error": "ProductInternalException"})),
+    "nonsense": (200, "<h1>It works!</h1>"),
+    "no status": (200, json.dumps({"merchant": {"status": "ok"}})),
+}
+
+
+class Shop(ThreadingHTTPServer):
+    """`ending`: how a payment goes; in `silence`, the connection breaks under the cardholder.
+    `seen`: path and body of each request, and what `look` said at that moment."""
+
+    daemon_threads = True
+
+    def __init__(self, look: Callable[[], Sequence[str]]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.look = look
+        self.ending: Ending = "ok"
+        self.seen: list[tuple[str, str, Sequence[str]]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/api/v2"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Shop
+    protocol_version = "HTTP/1.1"  # connections are kept, as the real ones are
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.server.seen.append((self.path, body.decode(), self.server.look()))
+        if not self.path.endswith("/start/cashless"):
+            created = json.dumps({"basket": {"id": "x"}, "id": PAYMENT, "status": "created"})
+            self._answer(*_CREATED.get(self.server.ending, (200, created)))
+        elif self.server.ending == "silence":
+            self.close_connection = True
+        else:
+            self._answer(*_STARTED[self.server.ending])
+
+    def _answer(self, status: int, body: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html" if body[:1] == "<" else "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - theirs
+        pass
+
+
+@contextmanager
+def shop(look: Callable[[], Sequence[str]]) -> Iterator[Shop]:
+    with Shop(look) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()

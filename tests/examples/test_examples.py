@@ -1,0 +1,205 @@
+"""The examples against the real daemon and the sandbox: what a developer copies has to work."""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from agent.sandbox.server import SandboxServer
+from agent.sandbox.world import Options
+from agent.supply.client import Event, events
+from agent.supply.interface import Handout, Unavailable
+from tests.daemon.terminal import Terminal
+from tests.examples.programs import BUILDS, EXAMPLES, Outcome, Program
+from tests.examples.shop import PAYMENT, Ending, shop
+from tests.supply.desk import Desk
+from tests.supply.house import serving
+
+PAID, NOT_PAID, USAGE, UNKNOWN = range(4)
+Build = Callable[[str], Program]
+languages = pytest.mark.parametrize(
+    "program",
+    # Each program is built once, and the workers share the work.
+    [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in BUILDS],
+    indirect=True,
+)
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Builds a program when it is first asked for."""
+    built: dict[str, Program] = {}
+
+    def program(language: str) -> Program:
+        if language not in built:
+            folder = tmp_path_factory.mktemp("build")
+            built[language] = Program(command=BUILDS[language](folder))
+        return built[language]
+
+    return program
+
+
+@pytest.fixture
+def program(request: pytest.FixtureRequest, build: Build) -> Program:
+    return build(request.param)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxServer]:
+    with SandboxServer(options=Options(interval=1, cardholder_seconds=0.1)) as server:
+        yield server
+
+
+# -- the real daemon ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def terminal(program: Program, sandbox: SandboxServer, tmp_path: Path) -> Iterator[Terminal]:
+    """Paired a moment ago: the agent believes the first report of a refused token at once."""
+    server = f'token_endpoint = "{sandbox.token_endpoint}"'
+    client = f'id = "{sandbox.client_id}"\nsecret = "{sandbox.client_secret}"'
+    with Terminal(tmp_path / "t", server=server, client=client) as made:
+        made.start()
+        made.until(lambda: made.state() == "pairing")
+        (code,) = sandbox.waiting()
+        sandbox.approve(code.user_code)
+        made.until(lambda: made.state() == "serving")
+        yield made
+
+
+@languages
+def test_it_pays_under_a_hold_and_survives_a_dead_token(
+    program: Program, terminal: Terminal, sandbox: SandboxServer
+) -> None:
+    with closing(events(terminal.socket)) as stream:
+        before = next(stream).id
+    assert_paid(program.run("pay", sandbox.api, "1250", socket=terminal.socket), sandbox)
+    sandbox.kill_access_tokens()
+    assert_paid(program.run("pay", sandbox.api, "99", socket=terminal.socket), sandbox)
+    assert [payment.sum_cents for payment in sandbox.world.payments] == [1250, 99]
+    assert sandbox.world.sessions[0].renewals == 1
+    expected = ["granted", "released", "granted", "broken", "granted", "released"]
+    assert hold_changes(terminal, before, len(expected)) == expected
+
+
+def assert_paid(outcome: Outcome, sandbox: SandboxServer) -> None:
+    assert outcome.code == PAID, outcome
+    payment = sandbox.world.payments[-1]
+    assert outcome.out == f"paid {payment.id}\n"
+    assert payment.status == "ok"
+    assert sandbox.world.sessions[0].access_token not in outcome.out + outcome.err
+
+
+def hold_changes(terminal: Terminal, since: str, count: int) -> list[object]:
+    """So many changes of holds after that event, and no more."""
+    terminal.ask("GET", "/v1/token?hold=1")  # the end of what is looked at
+    found: list[object] = []
+    with closing(events(terminal.socket, since)) as stream:
+        while len(found) <= count:
+            event: Event = next(stream)
+            found += [event.data["change"]] if event.kind == "hold" else []
+    assert found[-1] == "granted"
+    return found[:-1]
+
+
+@languages
+def test_it_prints_events_over_a_restart_of_the_agent(
+    program: Program, terminal: Terminal, tmp_path: Path
+) -> None:
+    with program.running("events", socket=terminal.socket, errors=tmp_path / "errors") as lines:
+        assert printed(lines.readline()) == ("state", "serving")
+        terminal.ask("GET", "/v1/token?hold=60")
+        assert printed(lines.readline()) == ("hold", "granted")
+        terminal.stop()
+        terminal.start()
+        assert printed(lines.readline()) == ("missed", None)
+        assert printed(lines.readline())[0] == "state"
+
+
+def printed(line: str) -> tuple[str, object]:
+    """The kind of the event, and what it is about."""
+    kind, _, data = line.partition(" ")
+    members = json.loads(data)
+    return kind, members.get("state", members.get("change"))
+
+
+# -- what may happen to a payment -----------------------------------------------------------------
+
+
+class Breaking(Desk):
+    """Breaks holds on a token that was refused, as the agent does, and always has another one."""
+
+    async def rejected(self, fingerprint: str) -> Handout | Unavailable:
+        self.held.clear()
+        return await super().rejected(fingerprint)
+
+
+# What a program makes of it, and how many requests the API sees.
+ENDINGS: dict[Ending, tuple[int, int]] = {
+    "ok": (PAID, 2),
+    "declined": (NOT_PAID, 2),
+    "no": (NOT_PAID, 2),
+    "broken": (UNKNOWN, 2),
+    "nonsense": (UNKNOWN, 2),
+    "no status": (UNKNOWN, 2),
+    "silence": (UNKNOWN, 2),
+    "no id": (NOT_PAID, 1),
+    "dead token": (NOT_PAID, 2),  # and the next one is dead, too
+}
+
+
+@languages
+async def test_it_says_what_is_known_and_asks_no_cardholder_twice(
+    program: Program, tmp_path: Path
+) -> None:
+    desk = Breaking()
+    async with serving(tmp_path, desk) as house:
+        with shop(look=lambda: list(desk.held)) as api:
+            for ending, (code, requests) in ENDINGS.items():
+                api.ending, api.seen = ending, []
+                outcome = await asyncio.to_thread(
+                    program.run, "pay", api.url, "1250", socket=house.token
+                )
+                assert (outcome.code, len(api.seen)) == (code, requests), (ending, outcome)
+                assert (PAYMENT in outcome.out + outcome.err) == (code in (PAID, UNKNOWN))
+                assert [len(holds) for _, _, holds in api.seen] == [1] * requests
+                assert not desk.held
+                sent = json.loads(api.seen[0][1])
+                assert sent == {"basket_info": {"sum": 1250, "currency": "EUR"}}
+        assert len(desk.rejections) == 1
+
+
+@languages
+async def test_a_token_does_not_travel_in_clear_text(program: Program, tmp_path: Path) -> None:
+    async with serving(tmp_path, Desk()) as house:
+        outcome = await asyncio.to_thread(
+            program.run, "pay", "http://api.invalid/v2", "1250", socket=house.token
+        )
+    assert outcome.code in (NOT_PAID, USAGE)
+    assert "https" in outcome.err
+
+
+@languages
+def test_without_an_agent_nothing_is_paid(program: Program, tmp_path: Path) -> None:
+    with shop(look=tuple) as api:
+        outcome = program.run("pay", api.url, "1", socket=str(tmp_path / "none.sock"))
+    assert outcome.code == NOT_PAID
+    assert outcome.err
+    assert api.seen == []
+
+
+@languages
+def test_wrong_usage_is_said(program: Program, tmp_path: Path) -> None:
+    outcome = program.run("pay", socket=str(tmp_path / "none.sock"))
+    assert outcome.code == USAGE
+    assert "usage" in outcome.err
+
+
+def test_the_table_names_every_example() -> None:
+    text = (EXAMPLES / "README.md").read_text()
+    named = set(re.findall(r"^\| \[([^]]+)\]", text, re.MULTILINE))
+    assert named == set(BUILDS) == {path.name for path in EXAMPLES.iterdir()} - {"README.md"}

@@ -1,0 +1,1 @@
+"""Many clients, for long, in every kind of trouble: what has to hold, and that it can fail."""

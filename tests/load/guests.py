@@ -1,0 +1,176 @@
+"""`python -m tests.load.guests KIND UID SOCKET SEED`: clients of one user, until the input ends.
+
+Prints as JSON what honest ones saw: [begun, seconds, status, what], by CLOCK_MONOTONIC. Status 0:
+no answer; `what` says why.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from tests.load.wire import Line
+
+HONEST: Final = "honest"
+CLIENTS: Final = 8  # of an honest user
+_TOKEN: Final = b"GET /v1/token HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+Seen = list[tuple[float, float, int, str]]
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+# -- who does as the documentation says -----------------------------------------------------------
+
+
+async def _honest(socket: str, dice: random.Random, seen: Seen) -> None:
+    """Asks for a token before each of its calls, some on a new connection each."""
+    with Line(socket) as line:
+        while True:
+            target = dice.choice(("/v1/token", "/v1/token?min_ttl=10", "/v1/status", "/readyz"))
+            begun = time.monotonic()
+            try:
+                answer = await line.ask("GET", target)
+                status, what = answer.status, str(answer.body.get("detail", target))
+            except (OSError, EOFError) as error:
+                status, what = 0, repr(error)
+            seen.append((begun, time.monotonic() - begun, status, what))
+            if dice.random() < 0.5:
+                line.close()
+            await asyncio.sleep(dice.uniform(0.1, 0.3))
+
+
+# -- who does not ---------------------------------------------------------------------------------
+
+
+async def _flood(socket: str, dice: random.Random) -> None:
+    """As many requests as fit, and it does read the answers."""
+    reader, writer = await asyncio.open_unix_connection(socket)
+    while True:
+        writer.write(_TOKEN * 50)
+        await writer.drain()
+        if not await reader.read(65536):
+            return
+
+
+async def _never_reads(socket: str, dice: random.Random) -> None:
+    reader, writer = await asyncio.open_unix_connection(socket, limit=1)
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(5):
+            while True:
+                writer.write(_TOKEN * 50)
+                await writer.drain()
+    del reader
+
+
+async def _loris(socket: str, dice: random.Random) -> None:
+    """A byte now and then."""
+    reader, writer = await asyncio.open_unix_connection(socket)
+    for byte in _TOKEN:
+        writer.write(bytes([byte]))
+        await writer.drain()
+        await asyncio.sleep(0.5)
+    del reader
+
+
+async def _half(socket: str, dice: random.Random) -> None:
+    """A part of a request, and then it is gone."""
+    _, writer = await asyncio.open_unix_connection(socket)
+    writer.write(_TOKEN[: dice.randrange(len(_TOKEN))])
+    await asyncio.sleep(0.005)
+    writer.transport.abort()
+
+
+async def _huge(socket: str, dice: random.Random) -> None:
+    """A head that does not end."""
+    reader, writer = await asyncio.open_unix_connection(socket)
+    writer.write(b"GET /v1/token HTTP/1.1\r\nHost: localhost\r\n")
+    while not reader.at_eof():
+        writer.write(b"X-Pad: " + b"x" * 4096 + b"\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+async def _hoard(socket: str, dice: random.Random) -> None:
+    """Opens, and says nothing."""
+    reader, writer = await asyncio.open_unix_connection(socket)
+    await reader.read()
+    writer.close()
+
+
+async def _deaf(socket: str, dice: random.Random) -> None:
+    """Follows the events, and never reads one."""
+    reader, writer = await asyncio.open_unix_connection(socket, limit=1)
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    writer.write(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    await asyncio.sleep(3)
+    del reader
+
+
+async def _noise(socket: str, dice: random.Random) -> None:
+    reader, writer = await asyncio.open_unix_connection(socket)
+    while not reader.at_eof():
+        writer.write(dice.randbytes(dice.randrange(1, 9000)))
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+HOSTILE: Final[dict[str, tuple[Callable[[str, random.Random], Awaitable[None]], int]]] = {
+    "flood": (_flood, 4),
+    "never reads": (_never_reads, 4),
+    "loris": (_loris, 4),
+    "half": (_half, 4),
+    "huge": (_huge, 2),
+    "hoard": (_hoard, 120),  # nearly as many as there are for everybody
+    "deaf": (_deaf, 4),
+    "noise": (_noise, 2),
+}
+
+
+async def _again(
+    act: Callable[[str, random.Random], Awaitable[None]], socket: str, dice: random.Random
+) -> None:
+    while True:
+        with contextlib.suppress(OSError, EOFError):
+            await act(socket, dice)
+        await asyncio.sleep(0.02)
+
+
+async def visit(kind: str, socket: str, seed: int) -> Seen:
+    """All clients of this kind, until standard input ends."""
+    seen: Seen = []
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), over.set)
+    async with asyncio.TaskGroup() as tasks:
+        if kind == HONEST:
+            guests = [
+                tasks.create_task(_honest(socket, random.Random(seed + number), seen))
+                for number in range(CLIENTS)
+            ]
+        else:
+            act, count = HOSTILE[kind]
+            guests = [
+                tasks.create_task(_again(act, socket, random.Random(seed + number)))
+                for number in range(count)
+            ]
+        await over.wait()
+        for guest in guests:
+            guest.cancel()
+    return seen
+
+
+def main() -> None:
+    kind, uid, socket, seed = sys.argv[1:]
+    os.setgroups([])
+    os.setresgid(int(uid), int(uid), int(uid))
+    os.setresuid(int(uid), int(uid), int(uid))
+    print(json.dumps(asyncio.run(visit(kind, socket, int(seed)))))
+
+
+if __name__ == "__main__":
+    main()
