@@ -120,7 +120,7 @@ async def life(
     on_event: OnEvent = lambda _kind, _data: None,
     **knobs: object,
 ) -> AsyncIterator[Life]:
-    clock = clock or VirtualClock()
+    clock = clock or VirtualClock(tick=1e-9)
     server = TestServer(clock)
     for name, value in knobs.items():
         assert hasattr(server, name), name

@@ -24,19 +24,21 @@ T = TypeVar("T")
 
 
 class VirtualClock:
-    """A clock that stands still until a test moves it; whoever sleeps wakes at the right moment."""
+    """A clock that stands still until a test moves it; whoever sleeps wakes at the right moment.
 
-    def __init__(self, now: float = 1000.0) -> None:
+    With `tick` every look is that much later, as with a real clock: whoever looks twice must not
+    find that no time has passed.
+    """
+
+    def __init__(self, now: float = 1000.0, *, tick: float = 0.0) -> None:
         self._now = now
+        self._tick = tick
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = count()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def now(self) -> float:
-        """Later with every look, if only by a little, as with a real clock: whoever looks twice
-        and compares must not find that no time has passed.
-        """
-        self._now += 1e-9
+        self._now += self._tick
         return self._now
 
     def wall(self) -> float:

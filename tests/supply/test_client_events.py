@@ -5,8 +5,10 @@ import collections
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from pathlib import Path
 
@@ -40,12 +42,26 @@ async def blocking(
 
     async def following() -> Event:
         async with asyncio.timeout(DEADLINE):
-            return await asyncio.to_thread(next, stream)
+            return await asyncio.wrap_future(_in_thread(lambda: next(stream)))
 
     try:
         yield following
     finally:
         stream.close()
+
+
+def _in_thread(call: Callable[[], Event]) -> Future[Event]:
+    """In a thread that a test which fails need not wait for: the stream never ends by itself."""
+    future: Future[Event] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as exc:
+            future.set_exception(exc)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
 
 
 @asynccontextmanager
