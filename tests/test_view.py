@@ -247,3 +247,11 @@ def test_what_is_said_with_a_lesser_token(
 
 def test_a_trouble_that_is_none_has_no_words() -> None:
     assert view.reason(None) == ""
+
+
+def test_a_till_that_shows_the_code_is_told_the_reason_where_there_is_none() -> None:
+    assert telling.pairing_status(Offline(kind="network", reason="no route"), NOW) == {
+        "state": "offline",
+        "reason": "no route",
+    }
+    assert telling.pairing_status(Starting(), NOW) == {"state": "starting"}

@@ -59,3 +59,16 @@ def test_what_only_one_follower_is_told_has_the_id_to_take_up_from() -> None:
     made = feed(3)
     assert made.encode(Event(kind="missed", data={})).startswith(b"id: ab12-3\nevent: missed\n")
     assert made.after("ab12-3") == ()
+
+
+def test_a_follower_is_told_until_it_has_enough() -> None:
+    made = feed(0)
+    told: list[Event] = []
+    unfollow = made.follow(told.append)
+    other = made.follow(lambda _: None)
+    made.append("token", {"n": 1})
+    unfollow()
+    unfollow()  # a connection may be lost while it is being closed
+    made.append("token", {"n": 2})
+    other()
+    assert numbers(tuple(told)) == [1]
