@@ -62,7 +62,7 @@ crash-short: $(VENV)/.ready ## the same in two minutes; ends with one line of co
 
 .PHONY: floor
 floor: $(VENV_FLOOR)/.ready ## the quick tests with the library versions of Debian 12
-	$(VENV_FLOOR)/bin/python -m pytest -n $(JOBS) $(patsubst %,--ignore=tests/%,deploy examples interop load system) $(ARGS)
+	$(VENV_FLOOR)/bin/python -m pytest -n $(JOBS) $(patsubst %,--ignore=tests/%,crash deploy examples interop load system) $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.ready ## what it costs, as ratios to a floor; also in build/bench.json
