@@ -255,6 +255,8 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.abort()
         elif self._reader.pending:
             self._refuse(problem(TOO_SLOW, f"the limit is {self._house.limits.request:g} s"))
+        elif self._client.relied_on():
+            self._expect(self._house.limits.idle)
         else:
             self._close()
 

@@ -295,3 +295,23 @@ def test_without_descriptors_left_clients_are_served_and_later_the_others(folder
             assert exchange(clients[-1], holding).startswith(b"HTTP/1.1 200")
         out, _ = process.communicate("\n")
         assert (out, process.returncode) == ("True\n", 0)
+
+
+async def test_a_connection_that_a_hold_relies_on_may_be_idle_until_the_hold_ends(
+    folder: Path, desk: Desk
+) -> None:
+    """A payment takes longer than the limit for idle connections; ending one would end its hold."""
+    limits = Limits(request=0.2, idle=0.1)
+    ask = request("GET", "/v1/token?hold=60&ends_with=connection").replace(
+        b"Connection: close\r\n", b""
+    )
+    async with serving(folder, desk, limits=limits) as house:
+        async with house.connection() as (holder, writer), house.connection() as (idle, _):
+            writer.write(ask)
+            await holder.readuntil(b"\r\n\r\n")
+            assert await idle.read() == b""  # came later, and has been ended for being idle
+            assert len(desk.held) == 1
+            desk.clock += 61  # the desk's own time: the hold is over
+            async with asyncio.timeout(DEADLINE):
+                while await holder.read(1024):
+                    pass
