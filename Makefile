@@ -153,6 +153,7 @@ packages:
 	  procps='command -v pgrep' \
 	  e2fsprogs='command -v mkfs.ext4 e2fsck' \
 	  mount='command -v losetup' \
+	  jq='command -v jq' \
 	  gcc='command -v gcc' \
 	  libc6-dev='ls /usr/include/stdio.h' \
 	  libcurl4-openssl-dev='command -v curl-config' \

@@ -17,7 +17,7 @@ import httpx
 
 from agent.supply import local
 from agent.supply.client_agent import Answer, accepted, json_object
-from agent.supply.client_line import UnixConnection
+from agent.supply.client_line import UnixConnection, UnixTransport
 from agent.supply.errors import AgentUnreachable, SupplyError, TokenUnavailable
 
 
@@ -85,14 +85,11 @@ async def events_async(
     following = _Following(socket or local.socket_path(), last_event_id, patience)
     while True:
         try:
-            # No TLS on a Unix socket: verify=False spares loading the CA bundle.
-            async with httpx.AsyncHTTPTransport(uds=following.socket, verify=False) as transport:
-                request = httpx.Request(
-                    *("GET", "http://localhost" + _TARGET),
-                    headers=following.headers(),
-                    extensions={"timeout": httpx.Timeout(patience.silence).as_dict()},
+            async with aclosing(UnixTransport(following.socket)) as transport:
+                answer = await transport.send(
+                    "GET", _TARGET, headers=following.headers(), timeout=patience.silence
                 )
-                async with aclosing(await transport.handle_async_request(request)) as response:
+                async with aclosing(answer) as response:
                     if response.status_code != 200:
                         following.declined(response.status_code, await response.aread())
                     following.check(response.headers.get("Content-Type"))

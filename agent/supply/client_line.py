@@ -111,8 +111,7 @@ class LineAsync:
     def __init__(self, socket: str, timeout: float = TIMEOUT) -> None:
         self._socket = socket
         self._timeout = timeout
-        # No TLS on a Unix socket: verify=False spares loading the CA bundle.
-        self._transport = httpx.AsyncHTTPTransport(uds=socket, verify=False, limits=_ONE)
+        self._transport = UnixTransport(socket)
 
     async def ask(
         self,
@@ -120,15 +119,14 @@ class LineAsync:
         timeout: float | None = None,  # noqa: ASYNC109 - httpx's timeout, also under trio
     ) -> Answer:
         """As `Line.ask`."""
-        request = httpx.Request(
-            ask.method,
-            "http://localhost" + ask.target,
-            json=ask.body,
-            headers=_headers(ask),
-            extensions={"timeout": httpx.Timeout(timeout or self._timeout).as_dict()},
-        )
         try:
-            response = await self._transport.handle_async_request(request)
+            response = await self._transport.send(
+                ask.method,
+                ask.target,
+                headers=_headers(ask),
+                body=ask.body,
+                timeout=timeout or self._timeout,
+            )
             body = await response.aread()
             await response.aclose()
         except httpx.TransportError as exc:
@@ -136,7 +134,6 @@ class LineAsync:
         return _answer(response.status_code, body, self._socket)
 
     async def __aenter__(self) -> Self:
-        await self._transport.__aenter__()
         return self
 
     async def __aexit__(
@@ -145,7 +142,41 @@ class LineAsync:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._transport.__aexit__(kind, error, trace)
+        await self._transport.aclose()
+
+
+class UnixTransport:
+    """httpx on one connection to a Unix socket, which is closed for certain."""
+
+    def __init__(self, socket: str) -> None:
+        # No TLS on a Unix socket: verify=False spares loading the CA bundle.
+        self._transport = httpx.AsyncHTTPTransport(uds=socket, verify=False, limits=_ONE)
+
+    async def send(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: dict[str, str],
+        body: dict[str, object] | None = None,
+        timeout: float,  # noqa: ASYNC109 - httpx's timeout, also under trio
+    ) -> httpx.Response:
+        """The head of the answer; the rest is still to be read. `timeout` in seconds for each
+        step. Raises httpx.TransportError."""
+        request = httpx.Request(
+            method,
+            "http://localhost" + target,
+            json=body,
+            headers=headers,
+            extensions={"timeout": httpx.Timeout(timeout).as_dict()},
+        )
+        return await self._transport.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        import anyio  # noqa: PLC0415 - httpx brings it, and loads it late as well
+
+        with anyio.CancelScope(shield=True):  # who is cancelled must not leave a socket open
+            await self._transport.aclose()
 
 
 _ONE: Final = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)

@@ -155,27 +155,17 @@ sealed class Api(HttpClient http, string root, HttpClient agent, Token token)
 {
     public Token Token { get; private set; } = token;
 
-    public async Task<(HttpStatusCode Status, JsonElement Body)> PostAsync(string path, object? body = null)
+    /// <summary>Refused: the token was, on the way, whether or not the next one helped.</summary>
+    public async Task<(HttpStatusCode Status, JsonElement Body, bool Refused)> PostAsync(string path, object? body = null)
     {
         var answer = await SendAsync(path, body);
-        if (TokenRefused(answer) && await NextAsync() is { } next)
+        var refused = TokenRefused(answer);
+        if (refused && await Agent.NextAsync(agent, Token) is { } next)
         {
             Token = next;
             answer = await SendAsync(path, body);
         }
-        return answer;
-    }
-
-    async Task<Token?> NextAsync()
-    {
-        try
-        {
-            return await Agent.NextAsync(agent, Token);
-        }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException or JsonException)
-        {
-            throw new NotPaid($"the token was refused, and the agent is gone: {e.Message}");
-        }
+        return (answer.Status, answer.Body, refused);
     }
 
     async Task<(HttpStatusCode Status, JsonElement Body)> SendAsync(string path, object? body)
@@ -200,7 +190,7 @@ sealed class Api(HttpClient http, string root, HttpClient agent, Token token)
 
 static class Payment
 {
-    const int Paid = 0, Unknown = 3;
+    const int Paid = 0, NotPaidCode = 1, Unknown = 3;
 
     /// <summary>How long the cardholder may take.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromSeconds(150);
@@ -228,7 +218,7 @@ static class Payment
 
     static async Task<string> CreateAsync(Api api, int cents)
     {
-        var (status, body) = await api.PostAsync(
+        var (status, body, _) = await api.PostAsync(
             "/Smart/Transactions", new { basket_info = new { sum = cents, currency = "EUR" } });
         return status == HttpStatusCode.OK && Text(body, "id") is { } id
             ? id
@@ -241,28 +231,35 @@ static class Payment
         string why;
         try
         {
-            var (status, body) = await api.PostAsync($"/Smart/Transactions/{payment}/start/cashless");
+            var (status, body, refused) = await api.PostAsync($"/Smart/Transactions/{payment}/start/cashless");
             switch ((int)status, Text(body, "status"))
             {
                 case (200, "ok"):
                     Console.WriteLine($"paid {payment}");
                     return Paid;
                 case (200, { } other):
-                    throw new NotPaid(other);
-                case (>= 400 and < 500, _):
-                    throw new NotPaid($"the API answered {(int)status}");
+                    return No(other);
+                // A "no" is one only if the token was not refused: by then the cardholder may have begun.
+                case (>= 400 and < 500, _) when !refused:
+                    return No($"the API answered {(int)status}");
                 default:
                     why = $"the API answered {(int)status}";
                     break;
             }
         }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException or JsonException)
+        catch (Exception e) when (e is NotPaid or HttpRequestException or TaskCanceledException or JsonException)
         {
             why = e.Message;
         }
         Console.Error.WriteLine($"nobody knows: {why}");
         Console.Error.WriteLine($"look up {payment} before the customer pays again");
         return Unknown;
+    }
+
+    static int No(string why)
+    {
+        Console.Error.WriteLine($"not paid: {why}");
+        return NotPaidCode;
     }
 
     static string? Text(JsonElement body, string name) =>

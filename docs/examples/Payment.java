@@ -198,6 +198,10 @@ public final class Payment {
 
     // -- the API ----------------------------------------------------------------------------------
 
+    /** {@code refused}: the token was, on the way, whether or not the next one helped. */
+    record Reply(Answer answer, boolean refused) {
+    }
+
     /** Sends each call with the held token, and once more with the next one if that was refused. */
     static final class Api {
         private final HttpClient http =
@@ -212,24 +216,17 @@ public final class Payment {
             this.token = holdToken(agent);
         }
 
-        Answer post(String path, String body) throws IOException, InterruptedException, NotPaid {
+        Reply post(String path, String body) throws IOException, InterruptedException, NotPaid {
             Answer answer = send(path, body);
-            if (tokenRefused(answer)) {
-                Token next = nextTokenOrNotPaid();
-                if (next != null) {
-                    token = next;
-                    return send(path, body);
-                }
+            if (!tokenRefused(answer)) {
+                return new Reply(answer, false);
             }
-            return answer;
-        }
-
-        private Token nextTokenOrNotPaid() throws NotPaid {
-            try {
-                return nextToken(agent, token);
-            } catch (IOException e) {
-                throw new NotPaid("the token was refused, and the agent is gone: " + e.getMessage());
+            Token next = nextToken(agent, token);
+            if (next == null) {
+                return new Reply(answer, true);
             }
+            token = next;
+            return new Reply(send(path, body), true);
         }
 
         private Answer send(String path, String body) throws IOException, InterruptedException {
@@ -263,7 +260,7 @@ public final class Payment {
 
     static String create(Api api, long cents) throws IOException, InterruptedException, NotPaid {
         Answer answer = api.post("/Smart/Transactions",
-            "{\"basket_info\":{\"sum\":" + cents + ",\"currency\":\"EUR\"}}");
+            "{\"basket_info\":{\"sum\":" + cents + ",\"currency\":\"EUR\"}}").answer();
         String id = answer.member("id");
         if (answer.status() != 200 || id == null) {
             throw new NotPaid("the API answered " + answer.status());
@@ -271,25 +268,32 @@ public final class Payment {
         return id;
     }
 
+    static int no(String why) {
+        System.err.println("not paid: " + why);
+        return NOT_PAID;
+    }
+
     /** Ask the cardholder; the answer comes when that is done. */
-    static int start(Api api, String payment) throws InterruptedException, NotPaid {
+    static int start(Api api, String payment) throws InterruptedException {
         String status;
         try {
-            Answer answer = api.post("/Smart/Transactions/" + payment + "/start/cashless", "");
-            if (answer.status() >= 400 && answer.status() < 500) {
-                throw new NotPaid("the API answered " + answer.status());
+            Reply reply = api.post("/Smart/Transactions/" + payment + "/start/cashless", "");
+            Answer answer = reply.answer();
+            // A "no" is one only if the token was not refused: by then the cardholder may have begun.
+            if (answer.status() >= 400 && answer.status() < 500 && !reply.refused()) {
+                return no("the API answered " + answer.status());
             }
             status = answer.member("status");
             if (answer.status() != 200 || status == null) {
                 throw new IOException("the API answered " + answer.status());
             }
-        } catch (IOException e) {
+        } catch (IOException | NotPaid e) {
             System.err.println("nobody knows: " + e);
             System.err.println("look up " + payment + " before the customer pays again");
             return UNKNOWN;
         }
         if (!status.equals("ok")) {
-            throw new NotPaid(status);
+            return no(status);
         }
         System.out.println("paid " + payment);
         return PAID;
@@ -431,8 +435,7 @@ public final class Payment {
                 return events();
             }
         } catch (IOException | NotPaid e) {
-            System.err.println("not paid: " + e.getMessage());
-            return NOT_PAID;
+            return no(e.getMessage());
         }
         System.err.println("usage: Payment pay https://API CENTS | Payment events");
         return USAGE;

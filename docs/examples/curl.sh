@@ -40,7 +40,10 @@ agent() { # METHOD PATH [CURL OPTION...]
 # are curl's and over at once, so the hold ends when it is released, or with its time.
 hold=
 hold_token() {
-  answer=$(agent GET "/v1/token?hold=$HOLD" --header 'Prefer: wait=10') || return 1
+  answer=$(agent GET "/v1/token?hold=$HOLD" --header 'Prefer: wait=10') || {
+    complain "no agent at $SOCKET"
+    return 1
+  }
   if [ "$(status)" != 200 ]; then
     complain "no token: $(find .title): $(find .detail)"
     return 1
@@ -76,10 +79,11 @@ token_refused() {
 }
 
 call() { # PATH BODY; fails where no answer came
+  refused=
   post "$1" "$2" || return
   if token_refused; then
-    refusal=$answer
-    if next_token; then post "$1" "$2"; else answer=$refusal; fi
+    refused=$answer
+    if next_token; then post "$1" "$2"; else answer=$refused; fi
   fi
 }
 
@@ -99,16 +103,18 @@ pay() { # CENTS
   case "$(status) $(find .status)" in
     '200 ok')
       echo "paid $payment"
+      return
       ;;
     '200 '?* | 4*)
-      complain "not paid: $(status) $(find .status)"
-      return $NOT_PAID
-      ;;
-    *)
-      complain "nobody knows: look up $payment before the customer pays again"
-      return $UNKNOWN
+      # A "no" is one only if the token was not refused: by then the cardholder may have begun.
+      if [ "$(status)" = 200 ] || [ -z "$refused" ]; then
+        complain "not paid: $(status) $(find .status)"
+        return $NOT_PAID
+      fi
       ;;
   esac
+  complain "nobody knows: look up $payment before the customer pays again"
+  return $UNKNOWN
 }
 
 # -- events ---------------------------------------------------------------------------------------

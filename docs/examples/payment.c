@@ -252,12 +252,16 @@ static bool token_refused(const struct answer *answer)
            (answer->status == 403 && code != NULL && strtol(code, NULL, 10) == 2003);
 }
 
-static void call(CURL *agent, struct token *token, CURL *api, const char *url, const char *body,
+/* True if the token was refused on the way, whether or not the next one helped. */
+static bool call(CURL *agent, struct token *token, CURL *api, const char *url, const char *body,
                  struct answer *answer)
 {
     send_with(token, api, url, body, answer);
-    if (token_refused(answer) && next_token(agent, token))
+    if (!token_refused(answer))
+        return false;
+    if (next_token(agent, token))
         send_with(token, api, url, body, answer);
+    return true;
 }
 
 static int pay_with(struct token *token, CURL *agent, CURL *api, const char *base, long cents)
@@ -274,14 +278,16 @@ static int pay_with(struct token *token, CURL *agent, CURL *api, const char *bas
         return NOT_PAID;
     }
     snprintf(url, sizeof url, "%s/Smart/Transactions/%s/start/cashless", base, id);
-    call(agent, token, api, url, "", &answer); /* answers when the cardholder is done */
+    /* The answer comes when the cardholder is done. */
+    const bool refused = call(agent, token, api, url, "", &answer);
     text(member(answer.body, "status"), status, sizeof status);
     if (answer.result == CURLE_OK && answer.status == 200 && strcmp(status, "ok") == 0) {
         printf("paid %s\n", id);
         return PAID;
     }
+    /* A "no" is one only if the token was not refused: by then the cardholder may have begun. */
     if (answer.result == CURLE_OK && ((answer.status == 200 && *status != '\0') ||
-                                      (answer.status >= 400 && answer.status < 500))) {
+                                      (answer.status >= 400 && answer.status < 500 && !refused))) {
         fprintf(stderr, "not paid: %ld %s\n", answer.status, status);
         return NOT_PAID;
     }

@@ -73,16 +73,16 @@ class Api {
     this.held = held;
   }
 
+  /** `refused`: the token was, on the way, whether or not the next one helped. */
   async post(path, body = null) {
     let answer = await this.#send(path, body);
-    if (await tokenRefused(answer)) {
-      const next = await nextToken(this.held);
-      if (next !== null) {
-        this.held = next;
-        answer = await this.#send(path, body);
-      }
+    const refused = await tokenRefused(answer);
+    const next = refused ? await nextToken(this.held) : null;
+    if (next !== null) {
+      this.held = next;
+      answer = await this.#send(path, body);
     }
-    return answer;
+    return { answer, refused };
   }
 
   #send(path, body) {
@@ -117,7 +117,7 @@ async function pay(base, cents) {
 }
 
 async function create(api, cents) {
-  const answer = await api.post("/Smart/Transactions", {
+  const { answer } = await api.post("/Smart/Transactions", {
     basket_info: { sum: cents, currency: "EUR" },
   });
   const { id } = answer.status === 200 ? await answer.json() : {};
@@ -125,22 +125,27 @@ async function create(api, cents) {
   return id;
 }
 
+function no(why) {
+  console.error(`not paid: ${why}`);
+  return NOT_PAID;
+}
+
 /** Ask the cardholder; the answer comes when that is done. */
 async function start(api, payment) {
   let status;
   try {
-    const answer = await api.post(`/Smart/Transactions/${payment}/start/cashless`);
-    if (answer.status >= 400 && answer.status < 500) throw new NotPaid(answer.status);
+    const { answer, refused } = await api.post(`/Smart/Transactions/${payment}/start/cashless`);
+    // A "no" is one only if the token was not refused: by then the cardholder may have begun.
+    if (answer.status >= 400 && answer.status < 500 && !refused) return no(answer.status);
     if (answer.status !== 200) throw new Error(`the API answered ${answer.status}`);
     ({ status } = await answer.json());
     if (typeof status !== "string") throw new Error("the answer has no status");
   } catch (error) {
-    if (error instanceof NotPaid) throw error;
     console.error(`nobody knows: ${error.cause?.message ?? error.message}`);
     console.error(`look up ${payment} before the customer pays again`);
     return UNKNOWN;
   }
-  if (status !== "ok") throw new NotPaid(status);
+  if (status !== "ok") return no(status);
   console.log(`paid ${payment}`);
   return PAID;
 }

@@ -9,7 +9,17 @@ from typing import Literal
 
 PAYMENT = "STX_0123456789ABCDEFGHJKMNPQRSTUVW"
 Ending = Literal[
-    "ok", "declined", "no", "broken", "nonsense", "no status", "silence", "no id", "dead token"
+    "ok",
+    "declined",
+    "no",
+    "broken",
+    "nonsense",
+    "no status",
+    "silence",
+    "no id",
+    "dead token",
+    "token died",
+    "token died meanwhile",
 ]
 
 _CREATED: dict[str, tuple[int, str]] = {
@@ -19,11 +29,19 @@ _CREATED: dict[str, tuple[int, str]] = {
 _STARTED: dict[str, tuple[int, str]] = {
     "ok": (200, json.dumps({"merchant": {"id": "x", "status": "open"}, "status": "ok"})),
     "declined": (200, json.dumps({"id": PAYMENT, "status": "failed"})),
-    "no": (400, json.dumps({"status": "error", "error_user": 'no "such" thing', "code": 400})),
+    "no": (403, json.dumps({"status": "error", "error_user": 'no "such" thing', "code": 1003})),
     "broken": (502, json.dumps({"status": "error", "error": "ProductInternalException"})),
     "nonsense": (200, "<h1>It works!</h1>"),
     "no status": (200, json.dumps({"merchant": {"status": "ok"}})),
 }
+
+
+# After a first answer that refused the token.
+_STARTED_AGAIN: dict[str, tuple[int, str]] = {
+    "token died": _STARTED["ok"],
+    "token died meanwhile": (404, json.dumps({"status": "error", "code": 404})),
+}
+_DEAD_TOKEN = (403, json.dumps({"status": "error", "code": 2003}))
 
 
 class Shop(ThreadingHTTPServer):
@@ -55,6 +73,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(*_CREATED.get(self.server.ending, (200, created)))
         elif self.server.ending == "silence":
             self.close_connection = True
+        elif self.server.ending in _STARTED_AGAIN:
+            first = sum("/start/" in path for path, _, _ in self.server.seen) == 1
+            self._answer(*(_DEAD_TOKEN if first else _STARTED_AGAIN[self.server.ending]))
         else:
             self._answer(*_STARTED[self.server.ending])
 

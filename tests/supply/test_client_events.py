@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from pathlib import Path
 
+import anyio
 import pytest
 
 from agent.supply.client import (
@@ -137,6 +138,16 @@ async def test_an_agent_that_is_not_there_yet_is_waited_for(
         await asyncio.sleep(0)
         async with serving(folder, desk):
             assert (await first).kind == "state"
+
+
+async def test_a_follower_whose_scope_is_cancelled_leaves_no_connection(house: House) -> None:
+    """In a cancelled scope of anyio (and trio) every further wait is cancelled, too."""
+    with anyio.CancelScope() as scope:
+        async with aclosing(events_async(house.token, patience=SOON)) as stream:
+            await anext(stream)
+            scope.cancel()
+            await anext(stream)
+    await eventually(lambda: not house.server._connections())
 
 
 @both
