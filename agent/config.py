@@ -9,13 +9,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from agent import config_display, config_identity, config_panel
 from agent import config_table as table
-from agent.config_files import PAIRS, SINKS, merge
+from agent.config_files import SINKS, merge
 from agent.config_reading import Line, Reading
-from agent.config_table import Setting
+from agent.config_setting import Setting
 from agent.credentials import FromCommand, InConfig, InCredential, InFile, SecretSource
-from agent.errors import ConfigError
-from agent.identity import build
 from agent.secret import Secret
 from agent.settings import (
     ClientSettings,
@@ -58,7 +57,6 @@ T = TypeVar("T")
 
 _NO_SECRET = InConfig(Secret(""))  # stands in until the problems are raised
 
-_PAIR_NUMBER = re.compile(r"^identity\.pair\[(\d+)\]\.")
 _SINK_NUMBER = re.compile(r"^sink\[(\d+)\]\.")
 
 
@@ -77,9 +75,10 @@ def load(path: str) -> Settings:
 def read(path: str) -> Configuration:
     """The settings and where each came from. Raises ConfigError as `load` does."""
     reading = Reading(merge(path))
-    folder = os.path.join(os.path.dirname(path) or ".", "clients.d")
-    clients = _clients(folder) if os.path.lexists(folder) else None
-    settings = _settings(reading, tuple(clients.rules) if clients else ())
+    folder = os.path.dirname(path) or "."
+    rules = os.path.join(folder, "clients.d")
+    clients = _clients(rules) if os.path.lexists(rules) else None
+    settings = _settings(reading, folder, tuple(clients.rules) if clients else ())
     if problems := [*reading.problems, *(clients.problems if clients else ())]:
         raise collected(problems)
     return Configuration(
@@ -95,12 +94,12 @@ def _clients(folder: str) -> "Clients":
     return policy_files.read(folder)
 
 
-def _settings(given: Reading, rules: tuple[Rule, ...]) -> Settings:
+def _settings(given: Reading, folder: str, rules: tuple[Rule, ...]) -> Settings:
     server = _server(given)
     return Settings(
         server=server,
         client=_client(given, server.dialect),
-        identity=_identity(given),
+        identity=config_identity.read(given),
         language=given.get(table.LANGUAGE),
         log_level=given.get(table.LOG_LEVEL),
         pairing=PairingSettings(
@@ -110,7 +109,9 @@ def _settings(given: Reading, rules: tuple[Rule, ...]) -> Settings:
         ),
         renewal=RenewalSettings(splay=given.get(table.SPLAY)),
         store=_store(given),
-        display=_display(given),
+        display=config_display.read(given, displays=os.path.join(folder, "displays.d")),
+        receipt_printer=config_display.read_printer(given),
+        panel=config_panel.read(given),
         supply=_supply(given, rules),
         sinks=_sinks(given),
         credential_socket=CredentialSocketSettings(
@@ -204,49 +205,6 @@ def _secret(given: Reading, settings: table.SecretGroup) -> SecretSource | None:
     return found[0] if found else (_NO_SECRET if named else None)
 
 
-def _identity(given: Reading) -> IdentitySettings:
-    vendor = given.get(table.VENDOR)
-    numbers = {int(n) for key in given.merged.values for n in _PAIR_NUMBER.findall(key)}
-    pairs = tuple(_pair(given, f"{PAIRS}[{number}].") for number in sorted(numbers))
-    if not pairs:
-        given.wrong(table.VENDOR, "needs at least one [[identity.pair]]; add one")
-    elif not given.problems:
-        _try_to_build(given, vendor, pairs)
-    return IdentitySettings(vendor=vendor, pairs=pairs)
-
-
-def _pair(given: Reading, prefix: str) -> PairSettings:
-    def key(setting: Setting[object]) -> str:
-        return prefix + setting.key.rpartition(".")[2]
-
-    file = given.get(table.PAIR_FILE, key(table.PAIR_FILE))
-    sources = given.get(table.PAIR_SOURCES, key(table.PAIR_SOURCES))
-    by_file, by_sources, fixed = (
-        given.gives(key(setting))
-        for setting in (table.PAIR_FILE, table.PAIR_SOURCES, table.PAIR_VALUE)
-    )
-    if by_file and not by_sources:
-        sources = ("file",)
-    if fixed == (by_file or by_sources):
-        given.problem(key(table.PAIR_VALUE), "write either value, or sources (or file)")
-    if by_file != ("file" in sources):
-        given.problem(key(table.PAIR_FILE), 'file and the source "file" go together')
-    return PairSettings(
-        key=given.get(table.PAIR_KEY, key(table.PAIR_KEY)),
-        value=given.get(table.PAIR_VALUE, key(table.PAIR_VALUE)),
-        sources=sources,
-        file=file,
-    )
-
-
-def _try_to_build(given: Reading, vendor: str, pairs: tuple[PairSettings, ...]) -> None:
-    """With a stand-in where the value comes from the machine: keys named twice, too long."""
-    try:
-        build(vendor, tuple((pair.key, pair.value or "0000") for pair in pairs))
-    except ConfigError as error:
-        given.problems.append(f"{given.merged.file_of(PAIRS + '[1].key')}: {error}")
-
-
 def _store(given: Reading) -> StoreSettings:
     path, key_file = given.get(table.STORE_PATH), given.get(table.KEY_FILE)
     key_credential = given.get(table.KEY_CREDENTIAL)
@@ -257,18 +215,6 @@ def _store(given: Reading) -> StoreSettings:
         key_file=key_file if key_file or key_credential else beside + ".key",
         key_credential=key_credential,
         bind_to=given.get(table.BIND_TO),
-    )
-
-
-def _display(given: Reading) -> DisplaySettings | None:
-    if "display" not in given.merged.tables:
-        return None
-    return DisplaySettings(
-        port=given.get(table.DISPLAY_PORT),
-        command_set=given.get(table.COMMAND_SET),
-        baudrate=given.get(table.BAUDRATE),
-        rows=given.get(table.ROWS),
-        columns=given.get(table.COLUMNS),
     )
 
 

@@ -171,6 +171,18 @@ def name(pattern: str, example: str) -> Callable[[object], str]:
     return check
 
 
+def gpio_chip(raw: object) -> str:
+    """A chip's label, or a path below /dev."""
+    given = text(raw, 64)
+    if given.startswith("/") and not given.startswith("/dev/"):
+        raise ValueError("is no path below /dev; write /dev/gpiochipN, or the chip's label")
+    return given
+
+
+def gpio_line(raw: object) -> str:
+    return text(raw, 32)
+
+
 def command(raw: object) -> tuple[str, ...]:
     words = list_of(raw, text, 'write a list like ["/usr/bin/program", "argument"]')
     if not words or not words[0].startswith("/"):

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from agent.config_identity import PAIRS
 from agent.config_table import PINS, SECRETS, TABLE
 from agent.errors import ConfigError
 from agent.toml_files import drop_ins, parse
@@ -16,7 +17,6 @@ from agent.toml_files import drop_ins, parse
 # Alternatives: a later file that names one of these takes the place of the others.
 _ALTERNATIVES = tuple(tuple(setting.key for setting in group) for group in (SECRETS, PINS))
 _SECRET_KEYS = frozenset(setting.key for setting in TABLE if setting.secret)
-PAIRS = "identity.pair"
 SINKS = "sink"
 MAPS = frozenset({"credential_socket.units"})  # tables whose keys are names, not settings
 

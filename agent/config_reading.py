@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from agent.config_files import Merged
-from agent.config_table import TABLE, Setting
+from agent.config_setting import Setting
+from agent.config_table import TABLE
 from agent.toml_files import nearest
 
 T = TypeVar("T")

@@ -3,29 +3,13 @@
 docs/configuration.md is kept in step with this table by a test.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Mapping
 
 from agent import config_checks as checks
+from agent import config_display, config_identity, config_panel
+from agent.config_setting import Setting
 from agent.settings import DialectName, GrantName, Language, LogLevel, StoreKind
 from agent.supply.delivery import Format
-
-T_co = TypeVar("T_co", covariant=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting(Generic[T_co]):
-    """One key. `key` is `table.key`; in an array of tables `identity.pair[].key`."""
-
-    key: str
-    check: Callable[[object], T_co]
-    default: T_co
-    meaning: str
-    unit: str = ""
-    required: bool = False
-    secret: bool = False
-
 
 _CREDENTIAL = checks.name(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", "client-secret")
 
@@ -171,40 +155,6 @@ def _secrets(name: str, what: str) -> SecretGroup:
 SECRETS = _secrets("secret", "Client secret")
 PINS = _secrets("pin", "Device PIN, for the grant device_pin")
 
-VENDOR = Setting(
-    key="identity.vendor",
-    check=checks.part,
-    default="",
-    required=True,
-    meaning="Vendor of the device UUID, exactly as registered.",
-)
-PAIR_KEY = Setting(
-    key="identity.pair[].key",
-    check=checks.part,
-    default="",
-    required=True,
-    meaning="Key of this part of the device UUID, e.g. serial. Pairs keep their order.",
-)
-PAIR_VALUE: Setting[str | None] = Setting(
-    key="identity.pair[].value",
-    check=checks.fixed_value,
-    default=None,
-    meaning="A fixed value, exactly as registered. Not together with sources.",
-)
-PAIR_SOURCES: Setting[tuple[str, ...]] = Setting(
-    key="identity.pair[].sources",
-    check=checks.sources,
-    default=(),
-    meaning=f"Where this terminal's own value is found: {', '.join(checks.SOURCE_NAMES)}. The first"
-    " that gives a valid one counts; one that cannot be read is waited for, never skipped.",
-)
-PAIR_FILE: Setting[str | None] = Setting(
-    key="identity.pair[].file",
-    check=checks.path,
-    default=None,
-    meaning="The file of the source file; alone it is the only source.",
-)
-
 CODES = Setting(
     key="pairing.codes",
     check=checks.whole(1, 1000, "codes"),
@@ -269,40 +219,6 @@ BIND_TO: Setting[tuple[str, ...]] = Setting(
     default=(),
     meaning="Files with what tells this board from others of its kind, mixed into the key: a card"
     " moved to another board stays shut. They bind, but keep no secret.",
-)
-DISPLAY_PORT = Setting(
-    key="display.port",
-    check=checks.path,
-    default="/dev/pos/display",
-    meaning="Serial port of the customer display; the shipped udev rule makes this stable name.",
-)
-COMMAND_SET = Setting(
-    key="display.command_set",
-    check=checks.name(r"[a-z0-9][a-z0-9_-]{0,63}", "escpos"),
-    default="",
-    required=True,
-    meaning="Name of the display's command set; see docs/display.md. Configured, never probed.",
-)
-BAUDRATE = Setting(
-    key="display.baudrate",
-    check=checks.baudrate,
-    default=9600,
-    unit="bit/s",
-    meaning="As set by the display's switches; 9600 is what they leave the factory with.",
-)
-ROWS = Setting(
-    key="display.rows",
-    check=checks.whole(1, 8, "rows"),
-    default=2,
-    unit="rows",
-    meaning="Rows of characters.",
-)
-COLUMNS = Setting(
-    key="display.columns",
-    check=checks.whole(8, 80, "columns"),
-    default=20,
-    unit="columns",
-    meaning="Characters in a row; fewer than 8 cannot hold a code.",
 )
 SOCKET = Setting(
     key="supply.socket",
@@ -395,10 +311,11 @@ TABLE: tuple[Setting[object], ...] = (
     DIALECT, ISSUER, TOKEN_ENDPOINT, DEVICE_AUTHORIZATION_ENDPOINT, SCOPE, OWNER_ENDPOINT,
     CA_FILE, CLIENT_CERTIFICATE, CLIENT_KEY, PROXY, DEADLINE,
     GRANT, CLIENT_ID, *SECRETS, *PINS,
-    VENDOR, PAIR_KEY, PAIR_VALUE, PAIR_SOURCES, PAIR_FILE,
+    *config_identity.TABLE,
     CODES, DENIED_PAUSE, REFUSED_PAUSE, SPLAY,
     STORE_KIND, STORE_PATH, KEY_FILE, KEY_CREDENTIAL, BIND_TO,
-    DISPLAY_PORT, COMMAND_SET, BAUDRATE, ROWS, COLUMNS,
+    *config_display.TABLE,
+    *config_panel.TABLE,
     SOCKET, ADMIN_SOCKET, GROUP, ALLOW_UIDS, ALLOW_GIDS,
     SINK_NAME, SINK_FORMAT, SINK_GROUP, SINK_OWNER, SINK_MODE, SINK_COMMAND,
     CREDENTIAL_PATH, CREDENTIAL_UNITS,

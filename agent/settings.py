@@ -1,6 +1,7 @@
 """What the configuration file says, as frozen values.
 
-Durations are seconds. Ranges, defaults and the reason for each are in `agent.config_table`.
+Durations are seconds. Ranges, defaults and reasons are in `agent.config_table` and the modules it
+collects them from.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,10 @@ GrantName = Literal["device", "client_credentials", "device_pin"]
 Language = Literal["en", "de"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 StoreKind = Literal["file", "memory"]
+Parity = Literal["none", "even", "odd"]
+Handshake = Literal["none", "dtr-dsr", "rts-cts"]
+Claim = Literal["pairing", "always", "never"]
+Active = Literal["high", "low"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +100,46 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisplaySettings:
+    """`displays`: directory of the integrator's own command sets. `character_set` and `target`
+    are names in the command set's profile."""
+
     command_set: str
     port: str = "/dev/pos/display"
     baudrate: int = 9600
+    parity: Parity = "none"
+    handshake: Handshake = "none"
     rows: int = 2
     columns: int = 20
+    character_set: str | None = None
+    target: str | None = None
+    claim: Claim = "pairing"
+    displays: str = "/etc/pos-agent/displays.d"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptPrinterSettings:
+    port: str = "/dev/pos/printer"
+    baudrate: int = 9600
+    profile: str = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineSettings:
+    """One GPIO line: `chip` a label or a path, `line` a name or a number as text."""
+
+    chip: str
+    line: str
+    active: Active
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelSettings:
+    """What the terminal has of it. The lamp is a LED of the kernel's or a GPIO line, never both."""
+
+    button: LineSettings | None = None
+    lamp_led: str | None = None
+    lamp: LineSettings | None = None
+    buzzer: LineSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +169,8 @@ class Settings:
     renewal: RenewalSettings = RenewalSettings()
     store: StoreSettings = StoreSettings()
     display: DisplaySettings | None = None
+    receipt_printer: ReceiptPrinterSettings | None = None
+    panel: PanelSettings | None = None
     supply: SupplySettings = SupplySettings()
     sinks: tuple[SinkSettings, ...] = ()
     credential_socket: CredentialSocketSettings = CredentialSocketSettings()

@@ -30,13 +30,15 @@ class Offline:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairing:
     """A code is live. `expires_at` is CLOCK_BOOTTIME; `renewed`: an earlier code was shown
-    before; `terminal` the last characters of the UUID, to compare with the approval page."""
+    before; `terminal` the last characters of the UUID, to compare with the approval page;
+    `reidentified`: there is a grant, but of another serial number (a swapped board)."""
 
     user_code: str
     verification_uri: str
     expires_at: float
     terminal: str
     renewed: bool = False
+    reidentified: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,27 @@ class Failed:
 
 
 Situation = Starting | Offline | Pairing | Denied | Refused | Paused | Paired | Serving | Failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldButton:
+    """Somebody holds the button: at `pairs_at` (CLOCK_BOOTTIME) this terminal is paired again,
+    unless it is let go."""
+
+    pairs_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """Somebody pressed the button: which terminal this is and how it is, until `until`."""
+
+    uuid: str
+    situation: Situation
+    until: float
+
+
+Overlay = HeldButton | About
+"""What a person at the button asked to see; it goes over the situation's own screen."""
 
 SUPPORT_CODES: dict[Trouble, str] = {
     "network": "N102",

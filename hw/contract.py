@@ -10,7 +10,7 @@ in its composition root.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 class HardwareError(Exception):
@@ -27,6 +27,11 @@ class DeviceBusy(HardwareError):
 
 class DeviceTimeout(HardwareError):
     """The device did not take the bytes within the deadline."""
+
+
+Presence = Literal["absent", "unknown", "confirmed"]
+"""`absent`: it did not answer where it always does. `unknown`: it has no way to answer, or nobody
+has asked. `confirmed`: it answered just now."""
 
 
 class LineDisplay(Protocol):
@@ -53,6 +58,11 @@ class LineDisplay(Protocol):
 
     def release(self) -> None:
         """Clear the display as far as that works, and give the port back. Never raises."""
+        ...
+
+    def presence(self) -> Presence:
+        """Ask the claimed display whether it is there, by what its command set and wires allow.
+        Changes nothing on the glass; takes at most 0.5 s."""
         ...
 
     def clear_text(self) -> None: ...
@@ -85,4 +95,31 @@ class SerialSource(Protocol):
         Raises HardwareError when the source is there but cannot be read now: the caller waits,
         it never falls through to the next source.
         """
+        ...
+
+
+class Button(Protocol):
+    """A push button. Edges only wake: the kernel drops them silently when there are many."""
+
+    @property
+    def fd(self) -> int | None:
+        """Readable when the button may have moved; None where only looking again helps."""
+        ...
+
+    def pressed(self) -> bool:
+        """The level as it is now; takes pending edges off the line. Raises HardwareError."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Switch(Protocol):
+    """A lamp or a buzzer: on or off."""
+
+    def turn(self, on: bool) -> None:
+        """Raises HardwareError."""
+        ...
+
+    def close(self) -> None:
+        """Turn it off and give it back. Never raises."""
         ...

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from agent import config_checks as checks
 from agent.config_reading import Line, as_toml
-from agent.config_table import Setting
+from agent.config_setting import Setting
 from agent.errors import ConfigError
 from agent.supply.access import Rule, Scope
 from agent.supply.caps import CAPS, Caps

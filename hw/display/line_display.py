@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from hw.contract import HardwareError, LineDisplay, NoHardware
+from hw.contract import HardwareError, LineDisplay, NoHardware, Presence
 from hw.display import code_pages
 from hw.display.encoder import Encoder
 from hw.display.port import SerialPort
@@ -56,6 +56,9 @@ class EncodedLineDisplay:
             return  # `_send` has closed the port
         self._claimed = False
         self._port.close(discard=False)
+
+    def presence(self) -> Presence:
+        return "unknown"
 
     def clear_text(self) -> None:
         self._rows = self._blank()

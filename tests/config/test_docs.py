@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from agent.config_reading import as_toml
-from agent.config_table import TABLE, Setting
+from agent.config_setting import Setting
+from agent.config_table import TABLE
 from agent.supply import policy_files
 
 SETTINGS = (*TABLE, *policy_files.TABLE)

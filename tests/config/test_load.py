@@ -58,6 +58,7 @@ def test_the_example_is_valid_as_shipped_and_holds_no_secret(tmp_path: Path) -> 
 
 SHIPPED_LINES = SHIPPED.read_text(encoding="utf-8").splitlines()
 COMMENTED = [n for n, line in enumerate(SHIPPED_LINES) if re.match(r"#[a-z_]+ = ", line)]
+PARTS = ("button", "lamp", "buzzer")
 # Those exclude others, or need a partner: uncommented alone, they have to say so.
 NEEDS_MORE = {
     "issuer": "rfc8628",
@@ -67,6 +68,7 @@ NEEDS_MORE = {
     "secret": "more than once",
     "secret_file": "more than once",
     "secret_command": "more than once",
+    **{f"{part}_{half}": "belong together" for part in PARTS for half in ("chip", "line")},
 }
 
 
@@ -75,6 +77,8 @@ def test_a_commented_line_of_the_example_is_valid_when_uncommented(
     tmp_path: Path, number: int
 ) -> None:
     lines = [*SHIPPED_LINES]
+    head = max(n for n, line in enumerate(lines[:number]) if re.match(r"#?\[", line) or n == 0)
+    lines[head] = lines[head].removeprefix("#") if head else lines[head]
     lines[number] = lines[number][1:]
     path = write(tmp_path, "\n".join(lines))
 
@@ -157,7 +161,8 @@ def test_pairs_keep_their_order_and_the_sources_theirs(tmp_path: Path) -> None:
 def test_a_display_table_means_a_display(tmp_path: Path) -> None:
     display = load(tmp_path, with_lines("display", 'command_set = "escpos"', "rows = 4")).display
 
-    assert display == DisplaySettings(command_set="escpos", rows=4)
+    displays = str(tmp_path / "displays.d")
+    assert display == DisplaySettings(command_set="escpos", rows=4, displays=displays)
 
 
 def test_a_key_credential_takes_the_place_of_the_key_made_at_the_first_start(

@@ -10,7 +10,7 @@ import pytest
 from agent.display.presenter import Presenter
 from agent.errors import ConfigError
 from agent.situation import Denied, Offline, Paired, Pairing, Serving, Starting
-from hw.contract import HardwareError
+from hw.contract import HardwareError, Presence
 from hw.display.emulator.terminal import EmulatedTerminal
 from hw.display.line_display import open_line_display
 from hw.display.port import SerialPort
@@ -271,6 +271,9 @@ class FaultyDisplay:
             raise self.fault
 
     def release(self) -> None: ...
+
+    def presence(self) -> Presence:
+        return "unknown"
 
     def clear_text(self) -> None: ...
 
