@@ -1,9 +1,11 @@
 """Which terminal this is: the settings of the device UUID."""
 
 import re
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from agent import config_checks as checks
+from agent import config_memory as memory
 from agent.config_setting import Setting
 from agent.errors import ConfigError
 from agent.identity import build
@@ -12,8 +14,18 @@ from agent.settings import IdentitySettings, PairSettings
 if TYPE_CHECKING:
     from agent.config_reading import Reading
 
+T = TypeVar("T")
+
 PAIRS: Final = "identity.pair"
 _PAIR_NUMBER: Final = re.compile(r"^identity\.pair\[(\d+)\]\.")
+# What is told to the source of that name; one alone is the only source.
+_TOLD: Final = {
+    "file": "file",
+    "command": "command",
+    "eeprom": "eeprom",
+    "nvmem": "nvmem",
+    "interface": "mac",
+}
 
 VENDOR = Setting(
     key="identity.vendor",
@@ -48,8 +60,26 @@ PAIR_FILE: Setting[str | None] = Setting(
     default=None,
     meaning="The file of the source file; alone it is the only source.",
 )
+PAIR_COMMAND: Setting[tuple[str, ...] | None] = Setting(
+    key="identity.pair[].command",
+    check=checks.command,
+    default=None,
+    meaning="The program of the source command and its arguments, run without a shell; the one line"
+    " it prints within 5 s. Nothing printed: no such source here. Any other exit status than 0 is"
+    " waited for.",
+)
+PAIR_INTERFACE: Setting[str | None] = Setting(
+    key="identity.pair[].interface",
+    check=checks.name(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}", "eth0"),
+    default=None,
+    meaning="Network interface of the source mac. Without it, the board's wired one with the lowest"
+    " index, USB left out, and not before the machine has been up for 30 s.",
+)
 
-TABLE: tuple[Setting[object], ...] = (VENDOR, PAIR_KEY, PAIR_VALUE, PAIR_SOURCES, PAIR_FILE)
+TABLE: tuple[Setting[object], ...] = (
+    *(VENDOR, PAIR_KEY, PAIR_VALUE, PAIR_SOURCES, PAIR_FILE, PAIR_COMMAND, PAIR_INTERFACE),
+    *memory.TABLE,
+)
 
 
 def read(given: "Reading") -> IdentitySettings:
@@ -64,26 +94,44 @@ def read(given: "Reading") -> IdentitySettings:
 
 
 def _pair(given: "Reading", prefix: str) -> PairSettings:
-    def key(setting: Setting[object]) -> str:
-        return prefix + setting.key.rpartition(".")[2]
+    def get(setting: Setting[T]) -> T:
+        return given.get(setting, prefix + setting.key.rpartition(".")[2])
 
-    file = given.get(PAIR_FILE, key(PAIR_FILE))
-    sources = given.get(PAIR_SOURCES, key(PAIR_SOURCES))
-    by_file, by_sources, fixed = (
-        given.gives(key(setting)) for setting in (PAIR_FILE, PAIR_SOURCES, PAIR_VALUE)
+    pair = PairSettings(
+        key=get(PAIR_KEY),
+        value=get(PAIR_VALUE),
+        sources=get(PAIR_SOURCES),
+        file=get(PAIR_FILE),
+        command=get(PAIR_COMMAND),
+        interface=get(PAIR_INTERFACE),
+        nvmem=memory.nvmem(given, prefix + "nvmem."),
+        eeprom=memory.eeprom(given, prefix + "eeprom."),
     )
-    if by_file and not by_sources:
-        sources = ("file",)
-    if fixed == (by_file or by_sources):
-        given.problem(key(PAIR_VALUE), "write either value, or sources (or file)")
-    if by_file != ("file" in sources):
-        given.problem(key(PAIR_FILE), 'file and the source "file" go together')
-    return PairSettings(
-        key=given.get(PAIR_KEY, key(PAIR_KEY)),
-        value=given.get(PAIR_VALUE, key(PAIR_VALUE)),
-        sources=sources,
-        file=file,
-    )
+    told = [name for name in _TOLD if _gives(given, prefix + name)]
+    by_sources = given.gives(prefix + "sources")
+    if given.gives(prefix + "value") == bool(told or by_sources):
+        given.problem(prefix + "value", "write either value, or sources (or file)")
+    elif by_sources:
+        _check_told(given, prefix, pair.sources, told)
+    elif len(told) > 1:
+        given.problem(prefix + "sources", f"is missing: say which of {', '.join(told)} comes first")
+    elif told:
+        return replace(pair, sources=(_TOLD[told[0]],))
+    return pair
+
+
+def _gives(given: "Reading", key: str) -> bool:
+    """Whether a file names this key, or a table of that name with something in it."""
+    return any(found == key or found.startswith(key + ".") for found in given.merged.values)
+
+
+def _check_told(given: "Reading", prefix: str, sources: tuple[str, ...], told: list[str]) -> None:
+    """What is told and the source it is for go together; `mac` finds an interface by itself."""
+    if not sources:
+        return  # they are wrong, which has been reported
+    for name, source in _TOLD.items():
+        if (name in told) != (source in sources) and not (source == "mac" and name not in told):
+            given.problem(prefix + name, f'{name} and the source "{source}" go together')
 
 
 def _try_to_build(given: "Reading", vendor: str, pairs: tuple[PairSettings, ...]) -> None:

@@ -6,6 +6,7 @@
         StoreLocked          another agent holds the store
         StoreNotWritable     full, read-only or broken medium; the grant is served from memory
         StoreCorrupt         set aside for support; pairing goes on
+          StoreForeign       of another serial number: a swapped board or a copied store
       ServerViolation      the server broke the protocol
       InvalidTransition    us: a bug; crash, restart, the grant stays untouched
 
@@ -38,6 +39,10 @@ class StoreNotWritable(StoreError):
 
 class StoreCorrupt(StoreError):
     """No slot holds a record this terminal can open."""
+
+
+class StoreForeign(StoreCorrupt):
+    """The records are another terminal's: the serial number changed, or the store was copied."""
 
 
 class ServerViolation(AgentError):

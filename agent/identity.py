@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NewType
 
 from agent.errors import ConfigError
-from hw.contract import Reading
+from hw.contract import HardwareError, Reading
 
 DeviceUUID = NewType("DeviceUUID", str)
 """Made by `build` alone."""
@@ -21,7 +21,9 @@ LONGEST_PART: Final = 128  # characters
 LONGEST_UUID: Final = 255  # characters
 
 # What boards report when nobody wrote a serial number (compared without case and outer blanks).
-# Collected from FusionInventory's and OCS Inventory's public black lists and systemd's 20-dmi-id.
+# Collected from the public black lists of FusionInventory, GLPI and OCS Inventory, systemd's
+# 20-dmi-id and public issues. c3d9… is one constant for a whole batch of px30 boards, the three
+# behind it are UUIDs of firmwares that nobody set up.
 # fmt: off
 _PLACEHOLDERS: Final = frozenset((
     "", "0", "1", ".", "*", "-", "none", "n/a", "na", "null", "(null string)", "invalid",
@@ -29,12 +31,13 @@ _PLACEHOLDERS: Final = frozenset((
     "default", "empty", "oem", "o.e.m.", "oem_serial", "to be filled by o.e.m.",
     "system serial number", "systemserialnumb", "serial number xxxxxx", "chassis serial number",
     "base board serial number", "sys-1234567890", "sys-9876543210", "sn-12345", "sn-1234567890",
-    "sn-123456fvgv3i0b8o5n6n7k", "mb-1234567890", "eval", "iatpass", "tulip computers",
-    "c3d9b8674f4b94f6",
+    "sn-123456fvgv3i0b8o5n6n7k", "mb-1234567890", "123456789000", "eval", "iatpass",
+    "tulip computers", "c3d9b8674f4b94f6", "03000200-0400-0500-0006-000700080009",
+    "6ab5b300-538d-1014-9fb5-b0684d007b53", "01010101-0101-0101-0101-010101010101",
 ))
 # fmt: on
 _SHORTEST_SERIAL: Final = 4  # characters; below, a board is counting, not identifying
-_SHORTEST_RUN: Final = 6  # digits counting upwards; shorter ones may be real
+_SHORTEST_RUN: Final = 5  # digits counting upwards; shorter ones may be real
 
 
 def part_problem(text: str) -> str | None:
@@ -115,18 +118,21 @@ class Verdict:
     """What one source gave, and what we think of it.
 
     `source` is its name in the configuration; `reading` None means this machine has no such
-    source; `refused` is why the reading is not used.
+    source; `refused` is why the reading is not used; `trouble` why nobody can tell just now.
     """
 
     source: str
     reading: Reading | None
-    refused: str | None
+    refused: str | None = None
+    trouble: str | None = None
 
     @property
     def accepted(self) -> bool:
         return self.reading is not None and self.refused is None
 
     def __str__(self) -> str:
+        if self.trouble is not None:
+            return f"{self.source}: {self.trouble}"
         if self.reading is None:
             return f"{self.source}: not on this terminal"
         found = f"{self.source} ({self.reading.source}) gave {self.reading.value!a}"
@@ -134,25 +140,61 @@ class Verdict:
 
 
 def judge(source: str, reading: Reading | None) -> Verdict:
-    """One source's verdict."""
-    refused = None if reading is None else refuse(reading.value)
-    return Verdict(source=source, reading=reading, refused=refused)
+    """One source's verdict; what the source itself has against its reading comes first."""
+    if reading is None:
+        return Verdict(source=source, reading=None)
+    return Verdict(source=source, reading=reading, refused=reading.refused or refuse(reading.value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """`value` is the first valid reading's, or None; `verdicts` those up to it, in order."""
+    """The value of one key; `verdicts` are those up to the source that gave it, in order."""
 
-    value: str | None
+    value: str
+    source: str
     verdicts: tuple[Verdict, ...]
 
 
-def choose(readings: Iterable[tuple[str, Reading | None]]) -> Choice:
-    """The first valid reading. Later ones are not even taken from the iterable."""
-    verdicts = []
-    for source, reading in readings:
-        verdict = judge(source, reading)
-        verdicts.append(verdict)
-        if reading is not None and verdict.accepted:
-            return Choice(value=reading.value, verdicts=tuple(verdicts))
-    return Choice(value=None, verdicts=tuple(verdicts))
+def choose(key: str, verdicts: Iterable[Verdict]) -> Choice:
+    """The first accepted reading. Later verdicts are not even taken from the iterable.
+
+    Raises HardwareError at the first source nobody can tell about: a weaker one in its place would
+    make this another terminal. Raises ConfigError when none gives a serial number.
+    """
+    seen = []
+    for verdict in verdicts:
+        if verdict.trouble is not None:
+            raise HardwareError(verdict.trouble)
+        seen.append(verdict)
+        if verdict.accepted and verdict.reading is not None:
+            value = verdict.reading.value
+            return Choice(value=value, source=verdict.source, verdicts=tuple(seen))
+    raise ConfigError(
+        f"identity: no serial number for {key!a}: {'; '.join(map(str, seen))}. Write it into a file"
+        " and add that as source, or set value in [[identity.pair]]"
+    )
+
+
+FIXED: Final = "configuration"
+"""The source of a value that stands in the configuration itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where one key's value came from. `source` is its name in the configuration, or `FIXED`;
+    `seen_at` the terminal's own wall clock (Unix seconds), which may have been wrong."""
+
+    key: str
+    value: str
+    source: str
+    seen_at: int
+
+
+def moved(before: Iterable[Provenance], now: Iterable[Provenance]) -> list[tuple[Provenance, str]]:
+    """What has the same value from another source than before, and which source that was."""
+    sources = {(each.key, each.value): each.source for each in before}
+    return [
+        (each, was)
+        for each in now
+        if (was := sources.get((each.key, each.value), each.source)) != each.source
+    ]

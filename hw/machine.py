@@ -1,144 +1,120 @@
-"""Serial numbers this machine carries: in a file, in DMI, in the device tree.
+"""The sources of a serial number by the names the configuration gives them."""
 
-A value is given exactly as found. Only what frames it is taken off: the newline that ends a text
-file and every sysfs attribute, the NUL that ends a device tree string. Blanks a firmware pads
-with stay, and whoever judges the value sees them.
-
-A machine without a source is ordinary and gives None. A source that is there and cannot be read
-raises HardwareError, so that no weaker source takes its place by accident.
-"""
-
-import errno
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
-from hw.contract import HardwareError, Reading, SerialSource
+from hw.contract import SerialSource, Whereabouts
+from hw.serial_number.command import Command
+from hw.serial_number.eeprom import Eeprom, OpenBus
+from hw.serial_number.files import FileSource
+from hw.serial_number.firmware import Attribute, CpuInfo, Dmi, MmcCid
+from hw.serial_number.i2c import Lanes, open_bus
+from hw.serial_number.late import Late, uptime
+from hw.serial_number.network import Mac
+from hw.serial_number.nvmem import Nvmem
 
-FILE: Final = "file"
-DMI_PRODUCT_SERIAL: Final = "dmi-product-serial"
-DEVICE_TREE: Final = "device-tree"
-NAMES: Final = (FILE, DMI_PRODUCT_SERIAL, DEVICE_TREE)
+# source -> (attribute below /sys/class/dmi/id, credential it comes as)
+_DMI: Final = {
+    "dmi-product-serial": ("product_serial", "dmi-serial"),
+    "dmi-board-serial": ("board_serial", "dmi-board-serial"),
+    "dmi-chassis-serial": ("chassis_serial", "dmi-chassis-serial"),
+}
+# /proc/device-tree is a link to the first; the unit's ProcSubset=pid hides the link.
+_ATTRIBUTES: Final = {
+    "device-tree": ("/sys/firmware/devicetree/base/serial-number", b"\0"),
+    "soc": ("/sys/devices/soc0/serial_number", b"\n"),
+}
+NEED_NO_PLACE: Final = (*_DMI, *_ATTRIBUTES, "cpuinfo", "mmc-cid", "mac")
+NAMES: Final = ("file", "command", "eeprom", "nvmem", *NEED_NO_PLACE)
 
-DMI_CREDENTIAL: Final = "dmi-serial"
-_DMI_PATH: Final = "sys/class/dmi/id/product_serial"
-# /proc/device-tree is a link to this; the unit's ProcSubset=pid hides the link.
-_DEVICE_TREE_PATH: Final = "sys/firmware/devicetree/base/serial-number"
-# What the unit's SetCredential=dmi-serial:none leaves on a machine without DMI.
-_CREDENTIAL_OF_NOTHING: Final = b"none"
-_LONGEST: Final = 4096  # bytes, a sysfs attribute's limit; a serial number has some ten
-
-_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENODEV, errno.ENXIO)
-
-
-class FileSource:
-    """A file with the serial number as its only line: the factory or the installer writes it."""
-
-    name = FILE
-
-    def __init__(self, *, path: str, root: str = "/") -> None:
-        self._path = path
-        self._root = root
-
-    def read(self) -> Reading | None:
-        found = _read(_under(self._root, self._path), "make it a readable file of one line")
-        return None if found is None else _reading(self._path, found.removesuffix(b"\n"))
-
-
-class DmiProductSerial:
-    """The firmware's product serial number, which the kernel shows to root only.
-
-    The service therefore gets it as a systemd credential; sysfs is read where there is none.
-    """
-
-    name = DMI_PRODUCT_SERIAL
-
-    def __init__(self, *, root: str = "/", credentials_directory: str | None = None) -> None:
-        self._root = root
-        self._credentials_directory = credentials_directory
-
-    def read(self) -> Reading | None:
-        found = self._credential()
-        if found is not None and found != _CREDENTIAL_OF_NOTHING:
-            return _reading(f"the credential {DMI_CREDENTIAL}", found)
-        found = _read(
-            _under(self._root, _DMI_PATH),
-            f"run as root, or give the service LoadCredential={DMI_CREDENTIAL}:/{_DMI_PATH}",
-        )
-        return None if found is None else _reading("/" + _DMI_PATH, found.removesuffix(b"\n"))
-
-    def _credential(self) -> bytes | None:
-        if self._credentials_directory is None:
-            return None
-        path = os.path.join(self._credentials_directory, DMI_CREDENTIAL)
-        found = _read(path, f"check LoadCredential={DMI_CREDENTIAL} in the service")
-        return None if found is None else found.removesuffix(b"\n")
-
-
-class DeviceTree:
-    """What the boot loader wrote into the device tree of an ARM board."""
-
-    name = DEVICE_TREE
-
-    def __init__(self, *, root: str = "/") -> None:
-        self._root = root
-
-    def read(self) -> Reading | None:
-        found = _read(
-            _under(self._root, _DEVICE_TREE_PATH), "check its mode; it is 0444 by default"
-        )
-        return (
-            None if found is None else _reading("/" + _DEVICE_TREE_PATH, found.removesuffix(b"\0"))
-        )
-
-
-def sources_by_name(
-    *, root: str = "/", credentials_directory: str | None = None
-) -> Mapping[str, SerialSource]:
-    """The sources that need no path."""
-    return {
-        DMI_PRODUCT_SERIAL: DmiProductSerial(
-            root=root, credentials_directory=credentials_directory
-        ),
-        DEVICE_TREE: DeviceTree(root=root),
-    }
+OpenSource = Callable[[str, Whereabouts], SerialSource]
 
 
 def source_opener(
-    *, root: str = "/", credentials_directory: str | None = None
-) -> Callable[[str, str | None], SerialSource]:
-    """A function from a source's name, and the path for `file`, to the source."""
-    by_name = sources_by_name(root=root, credentials_directory=credentials_directory)
+    *,
+    root: str = "/",
+    credentials_directory: str | None = None,
+    up_for: Callable[[], float] = uptime,
+    open_i2c: OpenBus | None = None,
+) -> OpenSource:
+    """A function from a source's name, and what it has to be told, to the source.
 
-    def open_source(name: str, file: str | None) -> SerialSource:
-        if name == FILE and file is not None:
-            return FileSource(path=file, root=root)
-        return by_name[name]
-
-    return open_source
-
-
-def _under(root: str, path: str) -> str:
-    return os.path.join(root, path.lstrip("/"))
-
-
-def _read(path: str, advice: str) -> bytes | None:
-    """The bytes; None where there is no such thing. Raises HardwareError for anything else."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            found = os.read(fd, _LONGEST + 1)
-        finally:
-            os.close(fd)
-    except OSError as error:
-        if error.errno in _ABSENT:
-            return None
-        raise HardwareError(f"{path} cannot be read ({error.strerror}): {advice}") from error
-    if len(found) > _LONGEST:
-        raise HardwareError(f"{path} has more than {_LONGEST} bytes: {advice}")
-    return found
+    Keep it for as long as the process lives: it knows of transfers that hang. It raises ValueError
+    where a source is not told what it needs.
+    """
+    return _Machine(
+        root=root,
+        credentials_directory=credentials_directory,
+        up_for=up_for,
+        open_i2c=open_i2c or partial(open_bus, root=root),
+    ).open
 
 
-def _reading(source: str, found: bytes) -> Reading:
-    """Bytes that are no UTF-8 become characters that no device UUID may contain."""
-    return Reading(source=source, value=found.decode("utf-8", "surrogateescape"))
+class _Machine:
+    def __init__(
+        self,
+        *,
+        root: str,
+        credentials_directory: str | None,
+        up_for: Callable[[], float],
+        open_i2c: OpenBus,
+    ) -> None:
+        self._root = root
+        self._credentials_directory = credentials_directory
+        self._up_for = up_for
+        self._open_i2c = open_i2c
+        self._lanes = Lanes()
+
+    def open(self, name: str, told: Whereabouts) -> SerialSource:
+        if name in _DMI:
+            return self._dmi(name)
+        if name in _ATTRIBUTES:
+            path, end = _ATTRIBUTES[name]
+            return Attribute(name, path=path, end=end, root=self._root)
+        match name:
+            case "file" if told.file is not None:
+                return FileSource(path=told.file, root=self._root)
+            case "command" if told.command is not None:
+                return Command(argv=told.command)
+            case "eeprom" if told.eeprom is not None:
+                return self._late(
+                    Eeprom(place=told.eeprom, open_bus=self._open_i2c, lanes=self._lanes)
+                )
+            case "nvmem" if told.nvmem is not None:
+                return self._late(
+                    Nvmem(
+                        place=told.nvmem,
+                        root=self._root,
+                        credentials_directory=self._credentials_directory,
+                    )
+                )
+            case "cpuinfo":
+                return CpuInfo(root=self._root, credentials_directory=self._credentials_directory)
+            case "mmc-cid":
+                return self._late(MmcCid(root=self._root))
+            case "mac":
+                return self._mac(told.interface)
+            case _:
+                raise ValueError(f"{name}: no such source, or it is not told where to look")
+
+    def _dmi(self, name: str) -> SerialSource:
+        attribute, credential = _DMI[name]
+        return Dmi(
+            name,
+            attribute=attribute,
+            credential=credential,
+            root=self._root,
+            credentials_directory=self._credentials_directory,
+        )
+
+    def _mac(self, interface: str | None) -> SerialSource:
+        mac = Mac(interface=interface, root=self._root)
+        if interface is not None:
+            return self._late(mac)
+        return Late(
+            mac, up_for=self._up_for, choosy=True, advice="; name the interface to be faster"
+        )
+
+    def _late(self, source: SerialSource) -> SerialSource:
+        return Late(source, up_for=self._up_for)

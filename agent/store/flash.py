@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from agent.errors import StoreCorrupt, StoreError, StoreNotWritable
+from agent.errors import StoreCorrupt, StoreError, StoreForeign, StoreNotWritable
 from agent.oauth.events import Grant
 from agent.store.aside import set_aside
 from agent.store.disk import Disk, SystemDisk
@@ -256,7 +256,8 @@ class FlashStore:
         self._complained = True
         finding = worst(slots)
         kept = set_aside(self._medium, directory=self._set_aside_in, disk=self._disk)
-        raise StoreCorrupt(
+        kind = StoreForeign if finding is Finding.FOREIGN_DEVICE else StoreCorrupt
+        raise kind(
             f"{self._path}: the stored grant is {finding.value}; {kept}; "
             f"{_STEPS.get(finding, 'pair this terminal again')}"
         )

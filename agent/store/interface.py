@@ -12,8 +12,9 @@ class Storage(Protocol):
     def load(self) -> Grant | None:
         """The newest grant that was saved completely, or None.
 
-        Raises StoreCorrupt if there is a record but none can be opened (it is set aside first),
-        StoreError if the medium cannot be read at all.
+        Raises StoreCorrupt if there is a record but none can be opened (it is copied aside first,
+        and stays until the next save), StoreForeign if it is another terminal's, StoreError if the
+        medium cannot be read at all.
         """
         ...
 

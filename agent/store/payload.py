@@ -1,9 +1,14 @@
-"""A grant as the JSON text that is sealed into a record."""
+"""A grant as the JSON text that is sealed into a record.
+
+A version may add members: the one before ignores them, and this one does without them. So an update
+and the way back cost nothing but what was added.
+"""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Final
 
+from agent.identity import Provenance
 from agent.oauth.events import Grant
 from agent.secret import Secret
 
@@ -15,9 +20,12 @@ class RecordTooLarge(ValueError):
 
 
 def stored_form(grant: Grant) -> Grant:
-    """The grant as a slot will give it back: without its predecessor if both do not fit, since
-    that one only helps after a power cut in mid-rotation. Raises RecordTooLarge.
+    """The grant as a slot will give it back. What does not fit goes: first where the serial number
+    came from, which nothing depends on, then the predecessor, which only helps after a power cut
+    in mid-rotation. Raises RecordTooLarge.
     """
+    if len(encode(grant)) > SIZE_LIMIT:
+        grant = replace(grant, provenance=())
     if len(encode(grant)) > SIZE_LIMIT:
         grant = replace(grant, previous_refresh_token=None)
     if (size := len(encode(grant))) > SIZE_LIMIT:
@@ -27,7 +35,7 @@ def stored_form(grant: Grant) -> Grant:
 
 def encode(grant: Grant) -> bytes:
     previous = grant.previous_refresh_token
-    members: dict[str, str | int | None] = {
+    members: dict[str, object] = {
         "refresh_token": grant.refresh_token.reveal(),
         "issuer": grant.issuer,
         "client_id": grant.client_id,
@@ -36,6 +44,8 @@ def encode(grant: Grant) -> bytes:
         "scope": grant.scope,
         "obtained_at": grant.obtained_at,
     }
+    if grant.provenance:
+        members["provenance"] = [asdict(each) for each in grant.provenance]
     return json.dumps(members, separators=(",", ":")).encode()
 
 
@@ -53,9 +63,32 @@ def decode(text: bytes) -> Grant | None:
             previous_refresh_token=_optional_secret(members["previous_refresh_token"]),
             scope=None if members["scope"] is None else _text(members["scope"]),
             obtained_at=_number(members["obtained_at"]),
+            provenance=_provenance(members.get("provenance", ())),
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _provenance(found: object) -> tuple[Provenance, ...]:
+    """Empty if it is missing, or in a form of a later version: no reason to lose a grant."""
+    try:
+        return tuple(
+            Provenance(
+                key=_text(each["key"]),
+                value=_text(each["value"]),
+                source=_text(each["source"]),
+                seen_at=_number(each["seen_at"]),
+            )
+            for each in _list(found)
+        )
+    except (KeyError, TypeError):
+        return ()
+
+
+def _list(value: object) -> list[dict[str, object]]:
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise TypeError(type(value))
+    return value
 
 
 def _text(value: object) -> str:

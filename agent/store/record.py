@@ -63,7 +63,8 @@ _PLAUSIBLE_GENERATION: Final = 1 << 63  # above it an unauthenticated number is 
 class Finding(Enum):
     """Why a slot holds no grant for us, in the order of what is best told to a person first."""
 
-    FOREIGN_DEVICE = "written by another terminal (a cloned card or a swapped board)"
+    FOREIGN_DEVICE = "written by another terminal (the serial number changed, or a cloned card)"
+    FOREIGN_HARDWARE = "written on other hardware (a cloned card or a swapped board)"
     KEY_UNAVAILABLE = "sealed with another key (the key file or credential was replaced)"
     NEWER_FORMAT = "in a format this version does not know (the agent was downgraded)"
     TAMPERED = "changed after it was written, or written only in part"
@@ -308,7 +309,7 @@ def _sort(header: Header, *, slot: int, uuid: str, keys: RecordKeys) -> Finding 
     if header.sources != keys.sources:
         return Finding.KEY_UNAVAILABLE
     if header.fingerprint != keys.fingerprint(header.store_id):
-        return Finding.FOREIGN_DEVICE
+        return Finding.FOREIGN_HARDWARE
     if header.check_value != keys.check_value(
         store_id=header.store_id, uuid=uuid, epoch=header.epoch
     ):

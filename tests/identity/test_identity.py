@@ -1,19 +1,24 @@
 """The device UUID: exact characters, fixed order, and nothing that no maker wrote."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agent.errors import ConfigError
 from agent.identity import (
+    FIXED,
     LONGEST_PART,
     LONGEST_UUID,
+    Provenance,
     Verdict,
     build,
     choose,
     judge,
+    moved,
     part_problem,
     refuse,
 )
-from hw.contract import Reading
+from hw.contract import HardwareError, Reading
 
 
 def reading(value: str) -> Reading:
@@ -111,7 +116,9 @@ To be filled by O.E.M.|To Be Filled By O.E.M.|Default string|System Serial Numbe
 Not Specified|Not Applicable|Not Available|OEM|O.E.M.|OEM_Serial|INVALID|Unknown|unknow|EVAL|empty
 SystemSerialNumb|Serial Number xxxxxx|Chassis Serial Number|Base Board Serial Number|(null string)
 SYS-1234567890|SYS-9876543210|SN-12345|SN-1234567890|SN-123456fvgv3i0b8o5n6n7k|MB-1234567890
-IATPASS|Tulip Computers|C3D9B8674F4B94F6|default|na|0|1|.|*|-
+IATPASS|Tulip Computers|C3D9B8674F4B94F6|default|na|0|1|.|*|-|123456789000
+03000200-0400-0500-0006-000700080009|6AB5B300-538D-1014-9FB5-B0684D007B53
+01010101-0101-0101-0101-010101010101
 """
 
 
@@ -133,6 +140,11 @@ def test_what_a_maker_left_in_place_of_a_serial_is_refused(value: str) -> None:
         ("xxxx", "repeats one character"),
         ("0000 0000", "repeats one character"),
         ("----", "repeats one character"),
+        ("ffffffff-ffff-ffff-ffff-ffffffffffff", "repeats one character"),
+        ("x" * 129, "has 129 characters, at most 128 are allowed"),
+        ("01234", "counts upwards: a placeholder"),
+        ("12345", "counts upwards: a placeholder"),
+        ("12345678901234567", "counts upwards: a placeholder"),
         ("012345", "counts upwards: a placeholder"),
         ("0123456789", "counts upwards: a placeholder"),
         ("123456", "counts upwards: a placeholder"),
@@ -150,7 +162,7 @@ def test_what_is_no_serial_number_of_one_terminal_is_refused(value: str, why: st
 
 @pytest.mark.parametrize(
     "value",
-    ["4711", "10000000a1b2c3d4", "12345AB12345678", "VMware-56 4d 1f", "456789", "01234", "12345",
+    ["4711", "10000000a1b2c3d4", "12345AB12345678", "VMware-56 4d 1f", "456789", "0123", "1234",
      "0123457", "1123456", "0001", "AAAB", "01234x"],
 )  # fmt: skip
 def test_a_real_serial_number_is_taken(value: str) -> None:
@@ -160,12 +172,21 @@ def test_a_real_serial_number_is_taken(value: str) -> None:
 # -- choosing -------------------------------------------------------------------------------------
 
 
+def silent(source: str) -> Verdict:
+    return Verdict(source=source, reading=None, trouble=f"{source} does not answer")
+
+
 def test_the_first_valid_reading_wins_and_each_verdict_up_to_it_is_told() -> None:
     choice = choose(
-        [("a", None), ("b", reading("None")), ("c", reading("C-4711")), ("d", reading("D-4711"))]
+        "serial",
+        [
+            judge("a", None),
+            judge("b", reading("None")),
+            judge("c", reading("C-4711")),
+            judge("d", reading("D-4711")),
+        ],
     )
-
-    assert choice.value == "C-4711"
+    assert (choice.value, choice.source) == ("C-4711", "c")
     assert [str(verdict) for verdict in choice.verdicts] == [
         "a: not on this terminal",
         "b (/sys/x) gave 'None', which is a placeholder left by the maker of the board",
@@ -173,27 +194,78 @@ def test_the_first_valid_reading_wins_and_each_verdict_up_to_it_is_told() -> Non
     ]
 
 
-def test_sources_behind_the_first_valid_one_are_not_even_read() -> None:
-    offered = iter([("a", reading("A-4711")), ("b", reading("B-4711"))])
+def test_sources_behind_the_first_valid_one_are_not_even_asked() -> None:
+    offered = iter([judge("a", reading("A-4711")), silent("b")])
 
-    choose(offered)
+    choose("serial", offered)
 
-    assert next(offered)[0] == "b"
+    assert next(offered).source == "b"
 
 
-def test_without_a_valid_reading_there_is_no_value() -> None:
-    choice = choose([("a", None), ("b", reading("0000"))])
+def test_without_a_valid_reading_the_operator_is_told_what_each_gave() -> None:
+    with pytest.raises(ConfigError) as caught:
+        choose("serial", [judge("a", None), judge("b", reading("0000"))])
 
-    assert choice.value is None
-    assert len(choice.verdicts) == 2
+    assert str(caught.value) == (
+        "identity: no serial number for 'serial': a: not on this terminal; b (/sys/x) gave '0000',"
+        " which repeats one character. Write it into a file and add that as source, or set value in"
+        " [[identity.pair]]"
+    )
+
+
+def test_a_source_nobody_can_tell_about_never_gives_way() -> None:
+    with pytest.raises(HardwareError, match=r"^b does not answer$"):
+        choose("serial", [judge("a", None), silent("b"), judge("c", reading("C-4711"))])
 
 
 def test_a_verdict_is_accepted_only_with_a_reading_that_is_not_refused() -> None:
     assert judge("a", reading("A-4711")).accepted
     assert not judge("a", reading("0000")).accepted
     assert not judge("a", None).accepted
+    assert not silent("a").accepted
+
+
+def test_what_the_source_has_against_its_reading_comes_first() -> None:
+    said = Reading(source="/sys/x", value="ffff", refused="was never written")
+    assert judge("a", said).refused == "was never written"
+    assert judge("a", Reading(source="/sys/x", value="A-4711", refused="is random")).refused
 
 
 def test_a_verdict_shows_invisible_characters() -> None:
     verdict = Verdict(source="a", reading=reading("A\u202e\n\x1b[1m"), refused="is bad")
     assert str(verdict) == r"a (/sys/x) gave 'A\u202e\n\x1b[1m', which is bad"
+
+
+def test_a_verdict_of_trouble_says_what_it_is() -> None:
+    assert str(silent("a")) == "a: a does not answer"
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(value=st.text(max_size=140))
+def test_any_text_is_a_serial_number_or_refused_with_a_sentence(value: str) -> None:
+    why = refuse(value)
+    if why is None:
+        assert build("v", (("k", value),)) == f"/vendor/v/k/{value}"
+    else:
+        assert why
+
+
+# -- provenance -----------------------------------------------------------------------------------
+
+
+def came(key: str, value: str, source: str, seen_at: int = 0) -> Provenance:
+    return Provenance(key=key, value=value, source=source, seen_at=seen_at)
+
+
+def test_the_same_value_from_another_source_has_moved() -> None:
+    before = (came("branch", "1", FIXED), came("serial", "A-4711", "device-tree"))
+    now = (came("branch", "1", FIXED, 9), came("serial", "A-4711", "soc", 9))
+
+    assert moved(before, now) == [(now[1], "device-tree")]
+    assert moved(before, before) == []
+
+
+def test_what_was_never_noted_or_has_another_value_has_not_moved() -> None:
+    now = (came("serial", "A-4711", "soc"),)
+    assert moved((), now) == []
+    assert moved((came("serial", "B-4711", "device-tree"),), now) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import StoreCorrupt, StoreError, StoreNotWritable
+from agent.errors import StoreCorrupt, StoreError, StoreForeign, StoreNotWritable
 from agent.secret import Secret
 from agent.store.flash import FlashStore, enrolled
 from agent.store.keys import Keys
@@ -301,8 +301,10 @@ def test_a_store_of_another_terminal_or_key_is_refused_and_kept(
 ) -> None:
     before = Path(saved).read_bytes()
     store = flash(saved, keys=keys, uuid=uuid)
-    with pytest.raises(StoreCorrupt, match=words):
+    with pytest.raises(StoreCorrupt, match=words) as caught:
         store.load()
+    assert isinstance(caught.value, StoreForeign) == (uuid != UUID)
+    assert Path(saved).read_bytes() == before  # it stays until this terminal is paired
     store.save(replace(grant(9), uuid=uuid))
     assert flash(saved, keys=keys, uuid=uuid).load() == replace(grant(9), uuid=uuid)
     shutil.copy(saved + ".corrupt-1", saved)

@@ -166,7 +166,7 @@ def test_a_store_moved_to_another_board_is_told_apart(
 ) -> None:
     flash(path, keys=load_keys(key_file=key_file, bind_to=hardware)).save(grant())
     Path(hardware[1]).write_text("cid-3")
-    with pytest.raises(StoreCorrupt, match="another terminal"):
+    with pytest.raises(StoreCorrupt, match="on other hardware"):
         flash(path, keys=load_keys(key_file=key_file, bind_to=hardware)).load()
 
 

@@ -169,7 +169,7 @@ def test_a_swapped_board_is_told_apart() -> None:
     before, after = (
         Keys(root=KEYS.root, sources=5, hardware_ids=board) for board in (b"board-1", b"board-2")
     )
-    assert found(sealed(grant(), keys=before), keys=after) is Finding.FOREIGN_DEVICE
+    assert found(sealed(grant(), keys=before), keys=after) is Finding.FOREIGN_HARDWARE
 
 
 @pytest.mark.parametrize(
