@@ -1,32 +1,22 @@
 """A command set as data: loads a profile, and refuses one that could harm a display.
 
-A profile is a TOML file of hex templates (`hw.display.template`); docs/display.md explains every
-key. Whatever can be wrong with it is found here, so the encoder has nothing left to check.
+A profile is a TOML file of hex templates (`hw.display.template`); docs/hardware.md explains every
+key. Whatever can be wrong with it is found here, so the encoder has nothing left to check but the
+size of the glass.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Final
 
 from hw.display import deny
-from hw.display.code_pages import CHARACTER_SETS
-from hw.display.template import Template, TemplateError, parse
+from hw.display.profile_fields import LINE, MOST_COLUMNS, MOST_ROWS, Fields, extended, is_name
+from hw.display.template import Template, TemplateError
 
-_OPERANDS: Final[dict[str, frozenset[str]]] = {
-    "recover": frozenset(),
-    "initialise": frozenset(),
-    "target": frozenset({"value"}),
-    "overwrite": frozenset(),
-    "international": frozenset(),
-    "code_page": frozenset({"value"}),
-    "cursor_off": frozenset(),
-    "brightness": frozenset({"value"}),
-    "clear": frozenset(),
-    "move": frozenset({"row", "column", "cell"}),
-    "write_line": frozenset({"row", "cell", "text"}),
-}
 BEGIN: Final = (
     "recover",
     "target",  # before, because a display that is not selected ignores the rest
@@ -40,16 +30,12 @@ BEGIN: Final = (
     "clear",
 )
 """The order that leads from any state to a blank, ready glass; overwrite before any text."""
-KEEP: Final = ("target", "overwrite", "cursor_off")
+KEEP: Final = ("target", "overwrite", "international", "code_page", "cursor_off")
 """Said again before every repaint: a display that lost its power alone has forgotten it."""
 
-_KEYS = {"schema", "title", "sources", "character_set", "brightness"}
-_TABLES = {"commands", "settle", "code_pages", "targets"}
-_LONGEST_SETTLE: Final = 2.0  # s; nothing on a two-line display takes longer
-_PLACES: Final = tuple(
-    {"row": row, "column": 0, "cell": row * columns} for row in range(4) for columns in (16, 20, 40)
-)
-_TEXT: Final = b"\0text\0"  # stands for cells while the bytes around it are looked at
+_AT_CHOICE: Final = ("target", "code_page")  # sent only if there is one to select
+_USUAL_COLUMNS: Final = (16, 20, 40)
+_LARGEST_FILE: Final = 65_536  # bytes; the longest shipped has 3,000
 
 
 class ProfileError(ValueError):
@@ -57,155 +43,246 @@ class ProfileError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerProbe:
+    """Send `ask`; the reply must contain `answer`. An empty answer: any reply."""
+
+    ask: bytes
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DsrProbe:
+    """After `low` the line DSR reads false, after `high` true."""
+
+    low: bytes
+    high: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One command set. Only commands the display has are in `commands`."""
+    """One command set. Only commands the display has are in `commands`.
+
+    `rows` and `columns`: the most it can address. `spare_column`: the last column stays blank,
+    because nothing keeps the set from scrolling after it. `brightness`: levels, dim to bright.
+    `afterwards`: what to select instead of a target when the display is given back.
+    """
 
     name: str
     title: str
     sources: tuple[str, ...]
     commands: Mapping[str, Template]
+    remarks: tuple[str, ...] = ()
+    rows: int = MOST_ROWS
+    columns: int = MOST_COLUMNS
+    spare_column: bool = False
     character_set: str = "ascii"
-    brightness: int = 4
+    brightness: tuple[int, ...] = (1, 2, 3, 4)
     settle: Mapping[str, float] = field(default_factory=dict)
     code_pages: Mapping[str, int] = field(default_factory=dict)
     targets: Mapping[str, int] = field(default_factory=dict)
+    afterwards: Mapping[str, int] = field(default_factory=dict)
+    presence: AnswerProbe | DsrProbe | None = None
+
+    def refusal(self, rows: int, columns: int) -> str | None:
+        """Why this set cannot drive a display of that size without harm, or None if it can."""
+        if not (1 <= rows <= self.rows and 1 <= columns <= self.columns):
+            return (
+                f"it drives displays up to {self.rows} x {self.columns}, not {rows} x {columns};"
+                " correct rows and columns, or [geometry] in a file of your own"
+            )
+        try:
+            forms = dict(self._forms(rows, columns))
+            return deny.reason(forms, tuple(f"commands.{name}" for name in self._first()))
+        except TemplateError as exc:
+            return f"{exc} at {rows} x {columns}; [geometry] says what a set can address"
+
+    def _forms(self, rows: int, columns: int) -> Iterator[tuple[str, set[deny.Sent]]]:
+        """Every byte sequence the encoder can make of this profile."""
+        places = [place(row, columns) for row in range(rows)]
+        values: Mapping[str, tuple[int, ...]] = {
+            "target": (*self.targets.values(), *self.afterwards.values()),
+            "code_page": tuple(self.code_pages.values()),
+            "brightness": self.brightness,
+        }
+        for name, template in self.commands.items():
+            text = (None,) if name in LINE and name != "write_line" else ()
+            try:
+                forms = {
+                    (*template.parts({**numbers, "value": value}), *text)
+                    for numbers in places
+                    for value in values.get(name, (0,))
+                }
+            except TemplateError as exc:
+                raise TemplateError(f"commands.{name}: {exc}") from exc
+            yield f"commands.{name}", forms
+        match self.presence:
+            case AnswerProbe(ask=ask):
+                yield "presence", {(ask,)}
+            case DsrProbe(low=low, high=high):
+                yield "presence", {(low,), (high,)}
+            case None:
+                pass
+
+    def _first(self) -> list[str]:
+        """The commands that may be the first after trouble."""
+        names = [name for name in (*BEGIN, *LINE) if name in self.commands]
+        sure = next(nth for nth, name in enumerate(names) if name not in _AT_CHOICE)
+        return names[: sure + 1]
+
+
+def place(row: int, columns: int) -> dict[str, int]:
+    """The operands that say where a row is; all count from 0."""
+    cell = row * columns
+    return {"row": row, "column": 0, "cell": cell, "last": cell + columns - 1}
 
 
 def shipped() -> tuple[str, ...]:
     """The names of the profiles in this package."""
-    files = resources.files("hw.display").joinpath("profiles").iterdir()
-    return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
+    return tuple(sorted(_names(_package())))
 
 
-def load(name: str) -> Profile:
-    """A shipped profile by name. Raises ProfileError."""
+def available(directory: str | None = None) -> tuple[str, ...]:
+    """The names `load` knows: the shipped ones and the files of this directory."""
+    own = [] if directory is None else _names(Path(directory))
+    return tuple(sorted({*shipped(), *own}))
+
+
+def load(name: str, directory: str | None = None) -> Profile:
+    """A profile by name: `NAME.toml` of the directory, or else a shipped one. Raises ProfileError.
+
+    The integrator's file wins. It may say `extends = "escpos"` and then only what differs.
+    """
+    if directory is not None and is_name(name):
+        file = Path(directory, f"{name}.toml")
+        if _is_there(file):
+            return read(name, _content(file), where=str(file))
     if name not in shipped():
-        raise ProfileError(f"no command set {name!r}; there are: {', '.join(shipped())}")
-    file = resources.files("hw.display").joinpath("profiles", f"{name}.toml")
-    return read(name, file.read_text(encoding="utf-8"))
+        known = ", ".join(available(directory))
+        hint = "" if directory is None else f"; or write {Path(directory, 'NAME.toml')}"
+        raise ProfileError(f"no command set {name!r}; there are: {known}{hint}")
+    return read(name, _shipped_source(name))
 
 
-def read(name: str, source: str) -> Profile:
-    """A profile from the text of its file. Raises ProfileError."""
+def check(path: str) -> tuple[str, ...]:
+    """All that is wrong with a file, a sentence each; empty if it can be used."""
+    file = Path(path)
     try:
-        return _profile(name, tomllib.loads(source))
-    except (tomllib.TOMLDecodeError, TemplateError, _Wrong) as exc:
-        raise ProfileError(f"display profile {name}: {exc}") from exc
+        source = _content(file)
+    except ProfileError as exc:
+        return (str(exc),)
+    wrong_name = f"display profile {path}: call it NAME.toml, of a-z, 0-9, - and _"
+    named = file.suffix == ".toml" and is_name(file.stem)
+    return (*(() if named else (wrong_name,)), *problems(file.stem, source, where=path))
 
 
-class _Wrong(Exception):
-    """What is wrong, without the file's name."""
-
-
-def _profile(name: str, raw: Mapping[str, object]) -> Profile:
-    if unknown := sorted(raw.keys() - _KEYS - _TABLES):
-        raise _Wrong(f"unknown key {unknown[0]!r}; known: {', '.join(sorted(_KEYS | _TABLES))}")
-    if raw.get("schema") != 1:
-        raise _Wrong("schema must be 1")
-    profile = Profile(
-        name=name,
-        title=_text(raw, "title"),
-        sources=_sources(raw),
-        commands=_commands(_table(raw, "commands")),
-        character_set=_text(raw, "character_set", "ascii"),
-        brightness=_byte(raw.get("brightness", 4), "brightness"),
-        settle=_settle(_table(raw, "settle")),
-        code_pages={k: _byte(v, f"code_pages.{k}") for k, v in _table(raw, "code_pages").items()},
-        targets={k: _byte(v, f"targets.{k}") for k, v in _table(raw, "targets").items()},
-    )
-    _check_character_sets(profile)
-    _check_denied(profile)
+def read(name: str, source: str, where: str | None = None) -> Profile:
+    """A profile from the text of its file. Raises ProfileError with all that is wrong."""
+    profile, wrong = _parsed(name, source)
+    if profile is None:
+        raise ProfileError(f"display profile {where or name}: {'; '.join(wrong)}")
     return profile
 
 
-def _table(raw: Mapping[str, object], key: str) -> dict[str, object]:
-    table = raw.get(key, {})
-    if not isinstance(table, dict):
-        raise _Wrong(f"{key} must be a table: [{key}]")
-    return table
+def problems(name: str, source: str, where: str | None = None) -> tuple[str, ...]:
+    """All that is wrong with the text of a file, a sentence each that names file and key."""
+    return tuple(f"display profile {where or name}: {wrong}" for wrong in _parsed(name, source)[1])
 
 
-def _text(raw: Mapping[str, object], key: str, default: str | None = None) -> str:
-    value = raw.get(key, default)
-    if not isinstance(value, str) or not value:
-        raise _Wrong(f"{key} must be a text")
-    return value
+def _parsed(name: str, source: str) -> tuple[Profile | None, list[str]]:
+    try:
+        raw = tomllib.loads(source)
+    except (tomllib.TOMLDecodeError, RecursionError) as exc:
+        return None, [f"is not TOML: {exc}; correct that line"]
+    base = raw.get("extends")
+    if base is not None:
+        if not isinstance(base, str) or base not in shipped():
+            return None, [f"extends must be one of {', '.join(shipped())}, not {base!r}"]
+        raw = extended(tomllib.loads(_shipped_source(base)), raw)
+    fields = Fields(raw)
+    profile = _profile(name, fields)
+    wrong = fields.problems or sorted(set(_refusals(profile)))
+    return (None if wrong else profile), wrong
 
 
-def _sources(raw: Mapping[str, object]) -> tuple[str, ...]:
-    sources = raw.get("sources")
-    if not isinstance(sources, list) or not sources:
-        raise _Wrong("sources must list where the bytes come from")
-    return tuple(str(source) for source in sources)
+def _profile(name: str, fields: Fields) -> Profile:
+    rows, columns = fields.geometry()
+    profile = Profile(
+        name=name,
+        title=fields.text("title"),
+        sources=fields.texts("sources", needed="where the bytes come from"),
+        remarks=fields.texts("remarks"),
+        commands=fields.commands(),
+        rows=rows,
+        columns=columns,
+        spare_column=fields.flag("spare_column"),
+        character_set=fields.text("character_set", "ascii"),
+        brightness=fields.levels("brightness", (1, 2, 3, 4)),
+        settle=fields.settle(),
+        code_pages=fields.numbers("code_pages"),
+        targets=fields.numbers("targets"),
+        afterwards=fields.numbers("afterwards"),
+        presence=_presence(fields.probe()),
+    )
+    fields.character_sets(profile.character_set, profile.code_pages)
+    fields.need("code_page", "code_pages", there=bool(profile.code_pages))
+    fields.need("target", "targets", there=bool(profile.targets))
+    for target in sorted(profile.afterwards.keys() - profile.targets.keys()):
+        fields.wrong(f"afterwards.{target}: no such target; known: {', '.join(profile.targets)}")
+    return profile
 
 
-def _byte(value: object, key: str) -> int:
-    if type(value) is not int or not 0 <= value <= 0xFF:
-        raise _Wrong(f"{key} must be a number from 0 to 255, not {value!r}")
-    return value
+def _presence(probe: Mapping[str, bytes]) -> AnswerProbe | DsrProbe | None:
+    match probe:
+        case {"ask": ask, "answer": answer}:
+            return AnswerProbe(ask=ask, answer=answer)
+        case {"low": low, "high": high}:
+            return DsrProbe(low=low, high=high)
+        case _:
+            return None
 
 
-def _commands(table: Mapping[str, object]) -> dict[str, Template]:
-    commands = {}
-    for name, source in table.items():
-        if name not in _OPERANDS:
-            raise _Wrong(f"unknown command {name!r}; known: {', '.join(_OPERANDS)}")
-        if not isinstance(source, str):
-            raise _Wrong(f"commands.{name} must be a text of hex pairs")
-        try:
-            commands[name] = parse(source, _OPERANDS[name])
-        except TemplateError as exc:
-            raise _Wrong(f"commands.{name}: {exc}") from exc
-    if missing := sorted({"initialise", "clear"} - commands.keys()):
-        raise _Wrong(f"commands.{missing[0]} is missing")
-    if not commands.keys() & {"move", "write_line"}:
-        raise _Wrong("commands needs move or write_line, or nothing can be shown")
-    return commands
+def _refusals(profile: Profile) -> Iterator[str]:
+    for columns in {min(usual, profile.columns) for usual in _USUAL_COLUMNS}:
+        if (refusal := profile.refusal(profile.rows, columns)) is not None:
+            yield refusal
 
 
-def _settle(table: Mapping[str, object]) -> dict[str, float]:
-    for name, seconds in table.items():
-        if name not in _OPERANDS:
-            raise _Wrong(f"settle.{name}: no such command")
-        if not isinstance(seconds, int | float) or not 0 <= seconds <= _LONGEST_SETTLE:
-            raise _Wrong(f"settle.{name} must be seconds from 0 to {_LONGEST_SETTLE}")
-    return {name: float(str(seconds)) for name, seconds in table.items()}
+def _package() -> Traversable:
+    return resources.files("hw.display").joinpath("profiles")
 
 
-def _check_character_sets(profile: Profile) -> None:
-    for name in (profile.character_set, *profile.code_pages):
-        if name not in CHARACTER_SETS:
-            raise _Wrong(f"character set {name!r}; known: {', '.join(sorted(CHARACTER_SETS))}")
-    if profile.character_set not in ("ascii", *profile.code_pages):
-        raise _Wrong(f"character_set {profile.character_set!r} has no number in [code_pages]")
-    if profile.code_pages and "code_page" not in profile.commands:
-        raise _Wrong("[code_pages] needs commands.code_page to select them")
+def _shipped_source(name: str) -> str:
+    return _package().joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 
-def _check_denied(profile: Profile) -> None:
-    """Try every byte sequence the encoder can make of this profile against the deny list."""
-    values = {
-        "target": tuple(profile.targets.values()),
-        "code_page": tuple(profile.code_pages.values()),
-        "brightness": (profile.brightness,),
-    }
-    for name, template in profile.commands.items():
-        for place in _PLACES:
-            for value in values.get(name, (0,)):
-                _check_command(name, template, {**place, "value": value})
-    line = profile.commands.get("write_line") or profile.commands["move"]
-    for order in (BEGIN, KEEP):
-        parts = (profile.commands.get(name) for name in order)
-        sent = [part.render({"value": 0}) for part in parts if part is not None]
-        whole = b"".join((*sent, line.render(_PLACES[0], _TEXT).partition(_TEXT)[0]))
-        if (why := deny.reason(whole, text_follows=True)) is not None:
-            raise _Wrong(f"commands together would send {whole.hex().upper()}: never, {why}")
+def _names(directory: Traversable) -> list[str]:
+    """The profiles of a directory; none where there is no such directory to read."""
+    try:
+        files = [file.name for file in directory.iterdir() if file.name.endswith(".toml")]
+    except OSError:
+        return []
+    return [name for file in files if is_name(name := file.removesuffix(".toml"))]
 
 
-def _check_command(name: str, template: Template, numbers: Mapping[str, int]) -> None:
-    """Text ends a command where it stands, and comes right after a move."""
-    before, mark, after = template.render(numbers, _TEXT).partition(_TEXT)
-    text_follows = bool(mark) or name == "move"
-    why = deny.reason(before, text_follows=text_follows) or deny.reason(after)
-    if why is not None:
-        raise _Wrong(f"commands.{name} would send {before.hex().upper()}: never, because {why}")
+def _is_there(file: Path) -> bool:
+    """Also if it cannot be read: then it is to be complained about, not passed over."""
+    try:
+        return file.is_symlink() or file.exists()
+    except OSError:
+        return True
+
+
+def _content(file: Path) -> str:
+    where = f"display profile {file}"
+    try:
+        if not file.is_file():
+            raise ProfileError(f"{where}: there is no such file")
+        with file.open("rb") as stream:
+            content = stream.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
+            raise ProfileError(f"{where}: is larger than {_LARGEST_FILE} bytes; shorten it")
+        return content.decode("utf-8")
+    except OSError as exc:
+        raise ProfileError(f"{where}: {exc.strerror}; make it readable to the agent") from exc
+    except UnicodeDecodeError as exc:
+        raise ProfileError(f"{where}: is not UTF-8 text; save it as UTF-8") from exc

@@ -2,7 +2,8 @@
 
 `"1F24 {column+1} {row+1}"` is two fixed bytes and two operands. An operand is a name, optionally
 plus a number (decimal or `0x..`), sent as one binary byte, or with `:decimal` as ASCII digits.
-`{text}` stands for the cells of a row. Blanks between hex pairs do not count.
+`{row*0A}` sends the byte 0A as often as the operand says. `{text}` stands for the cells of a row.
+Blanks between hex pairs do not count.
 """
 
 import re
@@ -11,7 +12,9 @@ from dataclasses import dataclass
 
 _PIECE = re.compile(
     r"(?P<hex>[0-9A-Fa-f]{2})"
-    r"|\{(?P<name>[a-z]+)(?:\+(?P<add>0x[0-9A-Fa-f]+|[0-9]+))?(?P<decimal>:decimal)?\}"
+    r"|\{(?P<name>[a-z]+)"
+    r"(?:\*(?P<repeat>[0-9A-Fa-f]{2})"
+    r"|(?:\+(?P<add>0x[0-9A-Fa-f]{1,2}|[0-9]{1,3}))?(?P<decimal>:decimal)?)\}"
     r"|(?P<blank>[ ]+)"
 )
 
@@ -22,11 +25,12 @@ class TemplateError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operand:
-    """A place filled in when the command is sent."""
+    """A place filled in when the command is sent. `repeat`: this byte, so many times."""
 
     name: str
     add: int = 0
     decimal: bool = False
+    repeat: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,25 @@ class Template:
 
     pieces: tuple[bytes | Operand, ...]
 
+    def operands(self) -> tuple[str, ...]:
+        return tuple(piece.name for piece in self.pieces if isinstance(piece, Operand))
+
+    def parts(self, numbers: Mapping[str, int]) -> tuple[bytes | None, ...]:
+        """The command as sent; None where the text goes. Raises TemplateError for a number that
+        is no byte."""
+        parts: list[bytes | None] = [b""]
+        for piece in self.pieces:
+            filled = piece if isinstance(piece, bytes) else _fill(piece, numbers)
+            before = parts[-1]
+            if filled is None or before is None:
+                parts.append(filled)
+            else:
+                parts[-1] = before + filled
+        return tuple(parts)
+
     def render(self, numbers: Mapping[str, int], text: bytes = b"") -> bytes:
         """The command as sent. Raises TemplateError for a number that is no byte."""
-        return b"".join(
-            piece if isinstance(piece, bytes) else _fill(piece, text, numbers)
-            for piece in self.pieces
-        )
+        return b"".join(text if part is None else part for part in self.parts(numbers))
 
 
 def parse(source: str, operands: frozenset[str]) -> Template:
@@ -70,15 +87,21 @@ def _operand(source: str, found: re.Match[str], operands: frozenset[str]) -> Ope
         raise TemplateError(f"{source!r}: no operand {found['name']!r} here; allowed: {allowed}")
     if found["name"] == "text" and found[0] != "{text}":
         raise TemplateError(f"{source!r}: {found[0]} is no number; write {{text}}")
+    add = found["add"] or "0"
     return Operand(
-        name=found["name"], add=int(found["add"] or "0", 0), decimal=bool(found["decimal"])
+        name=found["name"],
+        add=int(add, 16 if add.startswith("0x") else 10),
+        decimal=bool(found["decimal"]),
+        repeat=bytes.fromhex(found["repeat"] or ""),
     )
 
 
-def _fill(operand: Operand, text: bytes, numbers: Mapping[str, int]) -> bytes:
+def _fill(operand: Operand, numbers: Mapping[str, int]) -> bytes | None:
     if operand.name == "text":
-        return text
+        return None
     number = numbers[operand.name] + operand.add
+    if operand.repeat:
+        return operand.repeat * number
     if operand.decimal:
         return str(number).encode("ascii")
     if number > 0xFF:

@@ -1,215 +1,177 @@
-"""Bytes by the manual, and what they do to an independent glass."""
+"""What is sent when, whatever the command set. What it does to a glass: test_encoder_glass.py."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from hw.display.deny import reason
-from hw.display.emulator import Emulator
-from hw.display.emulator.glass import Mode
-from hw.display.encoder import Cells, Encoder
-from hw.display.profile import load, read
+from hw.display.encoder import Cells, Command, Encoder
+from hw.display.profile import Profile, ProfileError, load, read
 
-COMMAND_SETS = ("escpos", "cd5220")
-GEOMETRIES = {"escpos": [(1, 20), (2, 16), (2, 20), (4, 20), (4, 40)], "cd5220": [(2, 16), (2, 20)]}
+GLASS = Encoder(profile=load("escpos"), rows=2, columns=20)
+PLAIN = 'schema = 1\ntitle = "Test"\nsources = ["a manual"]\n'
 
 
-def encoder(command_set: str, rows: int = 2, columns: int = 20) -> Encoder:
-    return Encoder(profile=load(command_set), rows=rows, columns=columns)
+def profile(commands: str, keys: str = "") -> Profile:
+    return read("test", f"{PLAIN}{keys}\n[commands]\n{commands}")
 
 
-# Frame by frame; the sources are named in the profiles.
-GOLDEN_START = {
-    "escpos": [
-        ("0B0B0B0B0B0B0B0B", 0.0),  # eight HOM: end whatever was half-sent
-        ("1B40", 0.1),  # ESC @ initialise
-        ("1F01", 0.0),  # US SOH overwrite mode
-        ("1B5200", 0.0),  # ESC R international set USA
-        ("1B7400", 0.0),  # ESC t code page 437
-        ("1F4300", 0.0),  # US C cursor off
-        ("1F5804", 0.0),  # US X brightness 4 of 4
-        ("0C", 0.0),  # CLR
-    ],
-    "cd5220": [
-        ("0B0B0B0B0B0B0B0D0C", 0.0),  # seven HOM, CR, CLR: the way out of string mode
-        ("1B40", 0.1),  # ESC @ initialise
-        ("1B11", 0.0),  # ESC DC1 overwrite mode
-        ("1B5F00", 0.0),  # ESC _ cursor off
-        ("1B2A04", 0.0),  # ESC * brightness 4 of 4
-        ("0C", 0.0),  # CLR
-    ],
-}
-GOLDEN_REPAINT = {
-    "escpos": "1F01 1F4300 1F240101 {top} 1F240102 {bottom}",
-    "cd5220": "1B11 1B5F00 1B6C0101 {top} 1B6C0102 {bottom}",
-}
-
-
-@pytest.mark.parametrize("command_set", COMMAND_SETS)
-def test_start_is_byte_for_byte_as_documented(command_set: str) -> None:
-    sent = [(c.data.hex().upper(), c.settle) for c in encoder(command_set).begin()]
-
-    assert GOLDEN_START[command_set] == sent
-
-
-@pytest.mark.parametrize("command_set", COMMAND_SETS)
-def test_repaint_is_byte_for_byte_as_documented(command_set: str) -> None:
-    top, bottom = b"pair.example.com/d  ", b"CODE  WDJB-MJHT  14m"
-    golden = GOLDEN_REPAINT[command_set].format(top=top.hex(), bottom=bottom.hex())
-
-    assert bytes.fromhex(golden) == encoder(command_set).encode((), (top, bottom))
+def escpos(rows: int = 2, columns: int = 4) -> Encoder:
+    return Encoder(profile=load("escpos"), rows=rows, columns=columns)
 
 
 def test_only_changed_rows_are_written_and_nothing_when_nothing_changed() -> None:
-    escpos = encoder("escpos", columns=4)
+    changed = escpos().encode((b"AAAA", b"BBBB"), (b"AAAA", b"CCCC"))
 
-    changed = escpos.encode((b"AAAA", b"BBBB"), (b"AAAA", b"CCCC"))
-    assert bytes.fromhex("1F01 1F4300 1F240102 43434343") == changed
-    assert escpos.encode((b"AAAA", b"BBBB"), (b"AAAA", b"BBBB")) == b""
+    assert changed == bytes.fromhex("1F01 1B5200 1B7400 1F4300 1F240102 43434343")
+    assert escpos().encode((b"AAAA", b"BBBB"), (b"AAAA", b"BBBB")) == b""
 
 
-def test_every_control_byte_is_replaced_as_the_last_step() -> None:
-    cells = bytes([*range(0x20), 0x7F])
+def test_rows_that_differ_only_beyond_the_glass_are_the_same() -> None:
+    spare = Encoder(
+        profile=profile('home = "0C"\nnext_row = "0D0A"', "spare_column = true"), rows=2, columns=4
+    )
 
-    sent = encoder("escpos", rows=1, columns=33).encode((), (cells,))
-    assert sent.endswith(b"?" * 33)
+    assert spare.width == 3
+    assert spare.encode((b"AAAx", b"BBBx"), (b"AAAy", b"BBBy")) == b""
+    assert spare.encode((b"AAA", None), (b"AAA", b"")) == b"\x0cAAA\r\n   "
+
+
+def test_a_row_that_is_not_there_is_blank_and_one_that_is_unknown_is_written() -> None:
+    cells = Encoder(profile=profile('move = "10 {cell}"'), rows=2, columns=2)
+
+    assert cells.encode((b"AA",), (b"AA",)) == b"\x10\x02  "
+    assert cells.encode((None, b"  "), (b"AA",)) == b"\x10\x00AA"
 
 
 def test_cells_are_counted_through_the_rows_of_this_glass() -> None:
-    profile = read(
-        "cells",
-        'schema = 1\ntitle = "Logic Controls"\nsources = ["LD9000 manual"]\n[commands]\n'
-        'initialise = "1F"\nclear = "1F"\nmove = "10 {cell}"',
+    cells = Encoder(profile=profile('move = "10 {cell}"'), rows=3, columns=4)
+
+    assert cells.encode((), (b"A", b"B", b"C")) == b"\x10\x00A   \x10\x04B   \x10\x08C   "
+
+
+def test_rows_may_be_reached_by_going_down() -> None:
+    down = Encoder(profile=profile('move = "0B {row*0A}"'), rows=3, columns=1)
+
+    assert down.encode((), (b"A", b"B", b"C")) == b"\x0bA\x0b\nB\x0b\n\nC"
+
+
+def test_a_frame_style_set_writes_lines_and_knows_where_they_end() -> None:
+    frames = Encoder(
+        profile=profile('write_line = "02 {row+0x41} {text} 17 {last+1:decimal}"'),
+        rows=2,
+        columns=4,
     )
-    sent = Encoder(profile=profile, rows=3, columns=4).encode((), (b"A", b"B", b"C"))
 
-    assert sent == b"\x10\x00A   \x10\x04B   \x10\x08C   "
-
-
-def test_a_target_is_selected_first_and_before_every_repaint() -> None:
-    behind_printer = Encoder(profile=load("escpos"), rows=2, columns=4, target="display")
-
-    start = [command.data.hex().upper() for command in behind_printer.begin()]
-    assert start[1:4] == ["1B3D02", "1B40", "1B3D02"]
-    assert behind_printer.encode((), (b"AAAA", b"BBBB")).startswith(b"\x1b\x3d\x02")
-    assert bytes.fromhex("1B3D02 1F01 1F4300 0C") == behind_printer.clear()
+    assert frames.encode((), (b"AB", b"CDEFG")) == b"\x02AAB  \x174\x02BCDEF\x178"
 
 
-def test_the_code_page_of_the_character_set_is_selected() -> None:
-    euro = Encoder(profile=load("escpos"), rows=2, columns=20, character_set="cp858")
+def test_a_set_that_can_only_go_on_from_the_top_writes_everything() -> None:
+    top = Encoder(profile=profile('home = "0C"\nnext_row = "0D0A"'), rows=3, columns=2)
 
-    assert b"\x1bt\x13" in [command.data for command in euro.begin()]
+    assert top.encode((b"AA", b"BB", b"CC"), (b"AA", b"BB", b"XX")) == b"\x0cAA\r\nBB\r\nXX"
+    assert top.encode((b"AA", b"BB", b"CC"), (b"AA", b"BB", b"CC")) == b""
 
 
-def test_a_frame_style_command_set_writes_lines() -> None:
-    profile = read(
-        "frames",
-        'schema = 1\ntitle = "UTC enhanced"\nsources = ["Tysso VFD-450 manual"]\n[commands]\n'
-        'initialise = "1F"\nclear = "1E"\nwrite_line = "1B75 {row+0x41} {text} 0D"',
+def test_a_set_without_clear_is_cleared_with_blanks_modes_first() -> None:
+    blanks = Encoder(
+        profile=profile('initialise = "1F"\noverwrite = "11"\nmove = "10 {cell}"'),
+        rows=2,
+        columns=2,
     )
-    sent = Encoder(profile=profile, rows=2, columns=4).encode((), (b"AB", b"CDEFG"))
 
-    assert sent == b"\x1buAAB  \r\x1buBCDEF\r"
-
-
-@pytest.mark.parametrize("command_set", COMMAND_SETS)
-@given(data=st.data())
-def test_the_glass_shows_exactly_what_was_encoded(command_set: str, data: st.DataObject) -> None:
-    rows, columns = data.draw(st.sampled_from(GEOMETRIES[command_set]))
-    line = st.binary(min_size=columns, max_size=columns).map(printable)
-    screens = data.draw(st.lists(st.tuples(*[line] * rows), min_size=1, max_size=4))
-    glass = Emulator(rows, columns, command_set)
-    ours = encoder(command_set, rows, columns)
-    glass.feed(b"".join(command.data for command in ours.begin()))
-
-    old: Cells = (b" " * columns,) * rows
-    for new in screens:
-        glass.feed(ours.encode(old, new))
-        old = new
-    assert shown(old) == glass.cells()
-    assert (glass.cursor_visible, glass.mode, glass.errors) == (False, Mode.OVERWRITE, ())
+    assert blanks.clear() == b"\x11\x10\x00  \x10\x02  "
+    assert blanks.begin() == (Command(b"\x1f"), Command(b"\x11"), Command(b"\x10\x00  \x10\x02  "))
 
 
-@pytest.mark.parametrize("command_set", COMMAND_SETS)
-@settings(suppress_health_check=[HealthCheck.too_slow])
-@given(data=st.data())
-def test_any_beginning_recovers_to_the_right_glass(command_set: str, data: st.DataObject) -> None:
-    """Power-on garbage, somebody else's text and settings, then a command cut off anywhere."""
-    ours = encoder(command_set)
-    whole = st.sampled_from(COMMANDS[command_set]).map(bytes.fromhex)
-    before = b"".join(data.draw(st.lists(whole | st.binary(max_size=30).map(printable))))
-    last = data.draw(whole | st.just(ours.encode((), (b"A" * 20, b"B" * 20))))
-    half = last[: data.draw(st.integers(0, len(last)))]
-    glass = Emulator(2, 20, command_set)
-    glass.feed(before + half)
-
-    glass.feed(b"".join(command.data for command in ours.begin()))
-    assert (glass.cells(), glass.brightness) == ((" " * 20,) * 2, 4)
-    glass.feed(ours.encode((), (b"X" * 20, b"Y" * 20)))
-    assert glass.cells() == ("X" * 20, "Y" * 20)
-    assert not glass.cursor_visible
+@pytest.mark.parametrize(("level", "byte"), [(-1, 1), (0, 1), (1, 1), (2, 2), (3, 4), (99, 4)])
+def test_brightness_goes_from_dim_to_bright(level: int, byte: int) -> None:
+    assert escpos().brightness(level) == bytes((0x1F, 0x58, byte))
 
 
-@pytest.mark.parametrize("command_set", COMMAND_SETS)
-def test_a_display_behind_a_printer_is_taken_back_from_it(command_set: str) -> None:
-    glass = Emulator(2, 20, command_set)
-    glass.feed(bytes.fromhex("1B3D01"))
-    ours = Encoder(profile=load(command_set), rows=2, columns=20, target="display")
-    glass.feed(b"".join(command.data for command in ours.begin()))
-    glass.feed(bytes.fromhex("1B3D01"))
-
-    glass.feed(ours.encode((), (b"X" * 20, b"Y" * 20)))
-    assert glass.cells() == ("X" * 20, "Y" * 20)
+def test_a_set_without_brightness_is_left_as_it_is() -> None:
+    assert Encoder(profile=load("ncr"), rows=2, columns=20).brightness(1) == b""
 
 
-@pytest.mark.parametrize("command_set", COMMAND_SETS)
-def test_a_repaint_is_right_on_a_display_that_lost_its_power_unseen(command_set: str) -> None:
-    glass = Emulator(2, 20, command_set)
-    glass.feed(encoder(command_set).encode((), (b"X" * 20, b"Y" * 20)))
+def test_without_a_target_none_is_selected_nor_given_back() -> None:
+    assert escpos().end() == escpos().clear()
+    assert all(b"\x1b=" not in command.data for command in escpos().begin())
 
-    assert glass.cells() == ("X" * 20, "Y" * 20)
-    assert not glass.cursor_visible
+
+def test_a_target_that_nothing_comes_after_stays_selected() -> None:
+    own = 'target = "1B3D{value}"\nclear = "0C"\nmove = "10 {cell}"\n[targets]\nglass = 2'
+    glass = Encoder(profile=profile(own), rows=1, columns=4, target="glass")
+
+    assert glass.end() == glass.clear() == b"\x1b=\x02\x0c"
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"), [(0, 20), (3, 20), (2, 0), (2, 21), (2, 40), (-1, 20)]
+)
+def test_a_size_the_set_cannot_drive_is_refused(rows: int, columns: int) -> None:
+    with pytest.raises(ProfileError, match=rf"cd5220: .*up to 2 x 20, not {rows} x {columns}"):
+        Encoder(profile=load("cd5220"), rows=rows, columns=columns)
+
+
+def test_a_size_whose_cell_numbers_would_read_as_a_command_is_refused() -> None:
+    """27 is ESC, and a text may go on with s: on another display that stores settings."""
+    cells = profile('move = "10 {cell}"')
+    Encoder(profile=cells, rows=2, columns=26)
+
+    with pytest.raises(ProfileError, match=r"commands\.move would complete 1B"):
+        Encoder(profile=cells, rows=2, columns=27)
+
+
+def test_an_unknown_target_or_character_set_lists_the_known_ones() -> None:
+    with pytest.raises(ProfileError, match="no target 'x'; known: display, display-digipos"):
+        Encoder(profile=load("escpos"), rows=2, columns=20, target="x")
+    with pytest.raises(ProfileError, match="no target 'x'; known: none"):
+        Encoder(profile=load("aedex"), rows=2, columns=20, target="x")
+    with pytest.raises(ProfileError, match="no character set 'cp437'; known: ascii, cp858"):
+        Encoder(profile=load("ncr"), rows=2, columns=20, character_set="cp437")
+
+
+def test_only_cells_of_the_character_set_are_sent() -> None:
+    controls, high = bytes([*range(0x20), 0x7F]), bytes(range(0x80, 0xA8))
+    ascii_only = Encoder(profile=load("escpos"), rows=1, columns=40)
+    wide = Encoder(profile=load("escpos"), rows=1, columns=40, character_set="cp437")
+
+    assert ascii_only.encode((), (high,)).endswith(b"?" * 40)
+    assert wide.encode((), (high,)).endswith(high)
+    for ours in (ascii_only, wide):
+        assert ours.encode((), (controls,)).endswith(b"?" * 33 + b" " * 7)
+
+
+@pytest.mark.parametrize(
+    ("opening", "text", "shown"),
+    [
+        ("2123", b"a!#8b", b"a?#8b"),
+        ("2123", b"!!##!", b"!?##!"),
+        ("21", b"!!", b"??"),
+        ("2121", b"!!!!", b"?!?!"),
+        ("2121", b"!!!", b"??!"),
+        ("3F3F", b"????", b".?.?"),
+        ("3F2E", b"?.?.", b"-.-."),
+        ("02 21", b"!!!!", b"!!!!"),
+    ],
+)
+def test_what_begins_a_command_cannot_stand_in_text(
+    opening: str, text: bytes, shown: bytes
+) -> None:
+    frames = Encoder(profile=profile(f'write_line = "{opening} {{text}} 0D"'), rows=1, columns=5)
+
+    assert frames.encode((), (text,)) == bytes.fromhex(opening) + shown.ljust(5) + b"\r"
+
+
+def test_nor_where_text_follows_a_move() -> None:
+    moves = Encoder(profile=profile('move = "40 {row+0x31}"'), rows=1, columns=4)
+
+    assert moves.encode((), (b"a@1b",)) == b"@1a?1b"
 
 
 @given(cells=st.lists(st.binary(max_size=50), max_size=5).map(tuple))
-def test_text_yields_no_control_byte_and_nothing_denied(cells: Cells) -> None:
-    sent = encoder("escpos").encode((), cells)
-    keep, top, bottom = sent[:5], sent[9:29], sent[33:]
+def test_text_yields_no_control_byte(cells: Cells) -> None:
+    sent = GLASS.encode((), cells)
+    rows = sent.split(b"\x1f\x24\x01")[1:]
 
-    assert bytes.fromhex("1F011F4300") == keep
-    assert len(top) == len(bottom) == 20
-    assert top == printable(top)
-    assert bottom == printable(bottom)
-    assert reason(sent) is None
-
-
-@pytest.mark.parametrize("command_set", COMMAND_SETS)
-def test_nothing_denied_is_ever_part_of_the_start(command_set: str) -> None:
-    start = b"".join(command.data for command in encoder(command_set).begin())
-
-    assert reason(start, text_follows=True) is None
-    glass = Emulator(2, 20, command_set)
-    glass.feed(start)
-    assert glass.errors == ()
-
-
-COMMANDS = {
-    "escpos": [
-        *("0C", "18", "0B", "08", "09", "0A", "0D", "1F0A", "1F0D", "1F42", "1F240502", "1F01"),
-        *("1F02", "1F03", "1F4301", "1F5801", "1F4505", "1F7201", "1B5202", "1B7413", "1B3D02"),
-        *("1B5701010101 0A02", "1F2E41", "1B40", "1F2E2E"),
-    ],
-    "cd5220": [
-        *("0C", "18", "0B", "08", "09", "0A", "0D", "1B5B41", "1B5B42", "1B5B52", "1B6C0502"),
-        *("1B11", "1B12", "1B13", "1B5F01", "1B2A01", "1F4505", "1B6647", "1B40", "1B3D02"),
-        *("1B5141 4142 0D", "1B5142 4142434445 0D", "1B5700010402"),
-    ],
-}
-
-
-def printable(data: bytes) -> bytes:
-    return bytes(0x3F if byte < 0x20 or byte == 0x7F else byte for byte in data)
-
-
-def shown(cells: Cells) -> tuple[str, ...]:
-    return tuple(row.decode("cp437") for row in cells)
+    assert [len(row) for row in rows] == [21, 21]
+    assert all(0x20 <= cell < 0x7F for row in rows for cell in row[1:])
