@@ -5,16 +5,18 @@ from typing import Protocol
 from hw.contract import HardwareError, LineDisplay, NoHardware, Presence
 from hw.display import code_pages
 from hw.display.encoder import Encoder
-from hw.display.port import SerialPort
-from hw.display.profile import ProfileError, load
+from hw.display.port import Handshake, Parity, SerialPort
+from hw.display.presence import ProbedPort, Prober
+from hw.display.profile import load
 
 
-class Port(Protocol):
+class Port(ProbedPort, Protocol):
     """The line as this module needs it; `hw.display.port.SerialPort` is the real one."""
 
-    def open(self) -> None: ...
+    @property
+    def fd(self) -> int | None: ...
 
-    def write(self, data: bytes, settle: float = 0.0) -> None: ...
+    def open(self) -> None: ...
 
     def close(self, *, discard: bool) -> None: ...
 
@@ -26,6 +28,7 @@ class EncodedLineDisplay:
     def __init__(self, *, encoder: Encoder, port: Port) -> None:
         self._encoder = encoder
         self._port = port
+        self._prober = Prober(port=port, probe=encoder.profile.presence)
         self._claimed = False
         self._rows = self._blank()
 
@@ -35,13 +38,21 @@ class EncodedLineDisplay:
 
     @property
     def device_columns(self) -> int:
-        return self._encoder.columns
+        return self._encoder.width
+
+    @property
+    def fd(self) -> int | None:
+        return self._port.fd
 
     def as_shown(self, text: str) -> str:
         return code_pages.as_shown(text, self._encoder.character_set)
 
     def claim(self) -> None:
-        self._port.open()
+        try:
+            self._port.open()
+        except NoHardware:
+            self._prober.forget()
+            raise
         self._claimed = True
         self._rows = self._blank()
         for command in self._encoder.begin():
@@ -51,14 +62,20 @@ class EncodedLineDisplay:
         if not self._claimed:
             return
         try:
-            self._send(self._encoder.clear())
+            self._send(self._encoder.end())
         except HardwareError:
             return  # `_send` has closed the port
         self._claimed = False
         self._port.close(discard=False)
 
     def presence(self) -> Presence:
-        return "unknown"
+        if not self._claimed:
+            raise NoHardware("the display is not claimed")
+        try:
+            return self._prober.ask()
+        except HardwareError:
+            self._give_up()
+            raise
 
     def clear_text(self) -> None:
         self._rows = self._blank()
@@ -80,9 +97,12 @@ class EncodedLineDisplay:
         try:
             self._port.write(data, settle)
         except HardwareError:
-            self._claimed = False
-            self._port.close(discard=True)
+            self._give_up()
             raise
+
+    def _give_up(self) -> None:
+        self._claimed = False
+        self._port.close(discard=True)
 
     def _blank(self) -> list[bytes]:
         return [b" " * self._encoder.columns] * self._encoder.rows
@@ -93,26 +113,21 @@ def open_line_display(
     port: str,
     command_set: str,
     baudrate: int = 9600,
+    parity: Parity = "none",
+    handshake: Handshake = "none",
     rows: int = 2,
     columns: int = 20,
     character_set: str | None = None,
     target: str | None = None,
+    displays: str | None = None,
 ) -> LineDisplay:
     """A display by its command set's profile. Does not touch the port before `claim`.
 
-    `character_set` and `target` (a display behind a printer) are names in the profile; without
-    them its own character set is used and no target is selected. Raises ProfileError.
+    `displays` is a directory with profiles of the integrator's own. `character_set` and `target`
+    (a display behind a printer) are names in the profile; without them its own character set is
+    used and no target is selected. Raises ProfileError.
     """
-    profile = load(command_set)
-    if target is not None and target not in profile.targets:
-        known = ", ".join(profile.targets) or "none"
-        raise ProfileError(f"display profile {command_set}: no target {target!r}; known: {known}")
-    character_sets = dict.fromkeys(("ascii", *profile.code_pages))
-    if character_set is not None and character_set not in character_sets:
-        known = ", ".join(character_sets)
-        raise ProfileError(
-            f"display profile {command_set}: no character set {character_set!r}; known: {known}"
-        )
+    profile = load(command_set, displays)
     encoder = Encoder(
         profile=profile,
         rows=rows,
@@ -120,4 +135,5 @@ def open_line_display(
         character_set=character_set or profile.character_set,
         target=target,
     )
-    return EncodedLineDisplay(encoder=encoder, port=SerialPort(path=port, baudrate=baudrate))
+    line = SerialPort(path=port, baudrate=baudrate, parity=parity, handshake=handshake)
+    return EncodedLineDisplay(encoder=encoder, port=line)

@@ -9,56 +9,12 @@ import pytest
 
 from agent.display.presenter import Presenter
 from agent.errors import ConfigError
-from agent.situation import Denied, Offline, Paired, Pairing, Serving, Starting
+from agent.situation import Denied, Offline, Paired, Serving, Starting
 from hw.contract import HardwareError, Presence
-from hw.display.emulator.terminal import EmulatedTerminal
 from hw.display.line_display import open_line_display
 from hw.display.port import SerialPort
+from tests.display.bench import CODE, Bench, SkipClock
 from tests.display.waiting import until
-
-
-class SkipClock:
-    """Runs as the real one does, and skips ahead when a test would have to wait."""
-
-    def __init__(self) -> None:
-        self._ahead = 0.0
-
-    def now(self) -> float:
-        return time.monotonic() + self._ahead
-
-    def skip(self, seconds: float) -> None:
-        self._ahead += seconds
-
-
-class Bench:
-    """A terminal with a display on a stable path, and a presenter for it."""
-
-    def __init__(self, path: Path, command_set: str = "escpos", language: str = "en") -> None:
-        self.clock = SkipClock()
-        self.link = str(path / "display")
-        self.terminal = EmulatedTerminal(2, 20, command_set, link=self.link)
-        self.presenter = Presenter(
-            display=open_line_display(port=self.link, command_set=command_set, baudrate=115200),
-            language=language,
-            clock=self.clock,
-        )
-
-    def pairing(self, user_code: str = "WDJB-MJHT", renewed: bool = False) -> Pairing:
-        return Pairing(
-            user_code=user_code,
-            verification_uri="https://pair.example.com/d",
-            expires_at=self.clock.now() + 835,
-            terminal="T7F3",
-            renewed=renewed,
-        )
-
-    def shows(self, *rows: str, seconds: float = 20.0) -> bool:
-        wanted = tuple(row.ljust(20) for row in rows)
-        return until(lambda: self.terminal.cells() == wanted, seconds)
-
-    def close(self) -> None:
-        self.presenter.close()
-        self.terminal.close()
 
 
 @pytest.fixture
@@ -66,9 +22,6 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path)
     yield bench
     bench.close()
-
-
-CODE = "CODE  WDJB-MJHT  14m"
 
 
 @pytest.mark.parametrize("command_set", ["escpos", "cd5220"])
@@ -79,7 +32,7 @@ def test_C1_the_code_is_on_the_glass_soon_after_it_is_known(
     bench.presenter.show(bench.pairing())
 
     assert bench.shows("OPEN ON PHONE OR PC:", CODE, seconds=2.0)
-    assert until(lambda: bench.presenter.health == "unknown")  # displays do not answer
+    assert bench.becomes("unknown")  # this display does not answer
     assert bench.terminal.errors == ()
     assert not bench.terminal.cursor_visible
     bench.close()
@@ -106,7 +59,7 @@ def test_C7_after_pairing_the_screen_is_cleared_and_the_port_given_back(bench: B
     bench.clock.skip(10.0)
     bench.presenter.show(Serving())
     assert bench.shows("", "")
-    assert until(lambda: bench.presenter.health == "released")
+    assert bench.becomes("released")
     payment_software = SerialPort(path=bench.link)
     payment_software.open()
     payment_software.close(discard=True)
@@ -143,9 +96,10 @@ def test_C8_pages_turn_and_minutes_pass(bench: Bench) -> None:
 
 def test_a_page_turns_without_anybody_asking(bench: Bench) -> None:
     bench.presenter.show(bench.pairing(renewed=True))
-    assert bench.shows("NEW CODE", CODE)
+    renewed = CODE.replace("CODE", "NEW ")
+    assert bench.shows("NEW CODE", renewed)
 
-    assert bench.shows("OPEN ON PHONE OR PC:", CODE)
+    assert bench.shows("OPEN ON PHONE OR PC:", renewed)
 
 
 def test_the_newest_situation_wins(bench: Bench) -> None:
@@ -154,32 +108,6 @@ def test_the_newest_situation_wins(bench: Bench) -> None:
 
     assert until(lambda: "CODE-0199" in bench.terminal.cells()[1])
     assert bench.terminal.received < 1000  # not two hundred screens
-
-
-def test_a_display_pulled_and_plugged_again_gets_the_whole_screen(bench: Bench) -> None:
-    pairing = bench.pairing()
-    bench.presenter.show(pairing)
-    assert bench.shows("OPEN ON PHONE OR PC:", CODE)
-    bench.terminal.unplug()
-    bench.clock.skip(3.0)
-    bench.presenter.show(pairing)  # the page turns: the write finds nobody
-    assert until(lambda: bench.presenter.health == "absent")
-
-    bench.terminal.plug()
-    assert until(lambda: bench.terminal.cells()[1] == CODE)
-    assert until(lambda: bench.presenter.health == "unknown")
-    assert bench.terminal.errors == ()
-
-
-def test_a_display_that_comes_late_shows_the_code(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    bench.terminal.unplug()
-    bench.presenter.show(bench.pairing())
-    assert until(lambda: bench.presenter.health == "absent")
-
-    bench.terminal.plug()
-    assert until(lambda: bench.terminal.cells()[1] == CODE, seconds=2.0)
-    bench.close()
 
 
 def test_a_display_that_lost_its_power_unseen_is_repainted(bench: Bench) -> None:
@@ -202,11 +130,11 @@ def test_a_stalled_display_delays_nobody_and_recovers(bench: Bench) -> None:
     for number in range(100):
         bench.presenter.show(bench.pairing(user_code=f"CODE-{number:04}"))
     assert time.monotonic() - start < 0.5
-    assert until(lambda: bench.presenter.health == "stalled")
+    assert bench.becomes("stalled")
 
     bench.terminal.resume()
     assert until(lambda: "CODE-0099" in bench.terminal.cells()[1])
-    assert until(lambda: bench.presenter.health == "unknown")
+    assert bench.becomes("unknown")
 
 
 def test_closing_is_bounded_while_the_display_is_stalled(bench: Bench) -> None:
@@ -224,12 +152,97 @@ def test_a_port_in_other_hands_is_waited_for_not_fought_over(bench: Bench) -> No
     payment_software = SerialPort(path=bench.link)
     payment_software.open()
     bench.presenter.show(bench.pairing())
-    assert until(lambda: bench.presenter.health == "busy")
+    assert bench.becomes("busy")
+    assert f"display {bench.link} is in use by" in bench.presenter.standing.reason
     payment_software.write(b"\x0cTOTAL 12.50")
     assert until(lambda: bench.terminal.cells()[0].startswith("TOTAL 12.50"))
 
     payment_software.close(discard=False)
-    assert until(lambda: bench.terminal.cells()[1] == CODE)
+    assert bench.code_is_shown()
+    assert bench.becomes("unknown")
+    assert bench.presenter.standing.reason == ""
+
+
+# -- handing over ---------------------------------------------------------------------------------
+
+
+def test_the_display_is_lent_while_a_code_is_shown_and_comes_back(bench: Bench) -> None:
+    bench.presenter.show(bench.pairing())
+    assert bench.code_is_shown()
+    bench.presenter.lend(True)
+    assert bench.becomes("lent")
+    payment_software = SerialPort(path=bench.link)
+    payment_software.open()
+    assert bench.shows("", "")
+    bench.presenter.show(bench.pairing(renewed=True))  # pairing goes on without it
+    bench.presenter.overlay(bench.held())
+    bench.presenter.overlay(None)
+    payment_software.write(b"\x0cTOTAL 12.50")
+    assert until(lambda: bench.terminal.cells()[0].startswith("TOTAL 12.50"))
+    assert bench.presenter.health == "lent"
+
+    payment_software.close(discard=False)
+    bench.presenter.lend(False)
+    assert bench.code_is_shown()
+
+
+def test_always_keeps_the_display_blank_between_what_it_says(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, always=True)
+    bench.presenter.show(Starting())
+    assert bench.shows("STARTING", "PLEASE WAIT")
+    bench.presenter.show(Serving())
+    assert bench.shows("", "")
+    assert bench.presenter.health == "unknown"
+    assert not bench.somebody_can_have_it()
+    bench.presenter.lend(True)
+
+    assert bench.becomes("lent")
+    assert bench.somebody_can_have_it()
+    bench.close()
+
+
+# -- overlays -------------------------------------------------------------------------------------
+
+
+def test_an_overlay_covers_the_code_until_it_is_taken_off(bench: Bench) -> None:
+    bench.presenter.show(bench.pairing())
+    assert bench.code_is_shown()
+    bench.presenter.overlay(bench.held())
+    assert until(lambda: bench.terminal.cells()[1] != CODE)
+
+    bench.presenter.overlay(None)
+    assert bench.code_is_shown()
+    assert bench.terminal.errors == ()
+
+
+def test_an_overlay_over_nothing_borrows_the_display_for_its_time(bench: Bench) -> None:
+    bench.presenter.show(Serving())
+    bench.presenter.overlay(bench.held())
+    assert until(lambda: bool("".join(bench.terminal.cells()).strip()))
+    assert bench.becomes("unknown")
+    bench.clock.skip(5.0)
+    bench.presenter.show(Serving())
+
+    assert bench.shows("", "")
+    assert bench.becomes("released")
+    assert bench.somebody_can_have_it()
+
+
+def test_an_overlay_is_not_worth_waiting_for_a_busy_port(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="agent.display")
+    payment_software = SerialPort(path=bench.link)
+    payment_software.open()
+    bench.presenter.show(Serving())
+    bench.presenter.overlay(bench.held())
+    assert until(lambda: "display.skipped" in caplog.text)
+    payment_software.close(discard=False)
+    bench.presenter.show(Serving())
+    bench.presenter.close()
+
+    assert bench.presenter.health == "released"
+    assert bench.terminal.received == 0
 
 
 def test_trouble_is_logged_once_not_at_every_try(
@@ -238,7 +251,7 @@ def test_trouble_is_logged_once_not_at_every_try(
     caplog.set_level("INFO", logger="agent.display")
     bench.terminal.unplug()
     bench.presenter.show(Offline(kind="network", reason=""))
-    assert until(lambda: bench.presenter.health == "absent")
+    assert bench.becomes("absent")
     for _ in range(5):
         bench.clock.skip(6.0)
         bench.presenter.show(Starting())
@@ -246,7 +259,7 @@ def test_trouble_is_logged_once_not_at_every_try(
     bench.terminal.plug()
     bench.clock.skip(6.0)
     bench.presenter.show(Starting())
-    assert until(lambda: bench.presenter.health == "unknown")
+    assert bench.becomes("unknown")
 
     words = [record.getMessage().split()[0] for record in caplog.records]
     assert words == ["display.absent", "display.claimed"]
@@ -261,6 +274,10 @@ class FaultyDisplay:
     def __init__(self, fault: Exception) -> None:
         self.fault: Exception | None = fault
         self.claims = 0
+
+    @property
+    def fd(self) -> int | None:
+        return None
 
     def as_shown(self, text: str) -> str:
         return text
@@ -299,7 +316,7 @@ def test_the_code_is_never_in_the_log(bench: Bench, caplog: pytest.LogCaptureFix
     assert bench.shows("OPEN ON PHONE OR PC:", CODE)
     bench.terminal.unplug()
     bench.presenter.show(bench.pairing(renewed=True))
-    assert until(lambda: bench.presenter.health == "absent")
+    assert bench.becomes("absent")
 
     assert "WDJB" not in caplog.text
 
