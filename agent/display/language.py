@@ -1,46 +1,43 @@
-"""The texts of one language, from its file beside this module."""
+"""Finds the texts of a language: a TOML file beside this module, or one the integrator wrote."""
 
+import os
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib import resources
+from typing import Final
 
+from agent.display.texts import Language, complete, read
 from agent.errors import ConfigError
+from agent.toml_files import parse
+
+ENGLISH: Final = "en"
 
 
-@dataclass(frozen=True, slots=True)
-class Language:
-    """`wordings["offline.network"]`: ways to say it, longest first."""
-
-    name: str
-    wordings: Mapping[str, tuple[str, ...]]
-
-
-def available() -> tuple[str, ...]:
-    files = resources.files("agent.display").joinpath("languages").iterdir()
-    return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
+def available(folder: str | None = None) -> tuple[str, ...]:
+    """The languages there is a file for, those in the integrator's `folder` included."""
+    shipped = (file.name for file in resources.files(__package__).joinpath("languages").iterdir())
+    names = [*shipped, *_listed(folder)]
+    return tuple(sorted({name.removesuffix(".toml") for name in names if name.endswith(".toml")}))
 
 
-def load(name: str) -> Language:
-    """Raises ConfigError for a language there is no file for."""
+def load(name: str, folder: str | None = None) -> Language:
+    """A file of `folder` goes before the shipped one of that name. Raises ConfigError."""
+    own = os.path.join(folder, f"{name}.toml") if folder else None
+    if own is not None and os.path.lexists(own):
+        return complete(read(name, parse(own).values), _shipped(ENGLISH), own)
     if name not in available():
-        raise ConfigError(f"no display texts for language {name!r}; use {' or '.join(available())}")
-    file = resources.files("agent.display").joinpath("languages", f"{name}.toml")
-    return read(name, file.read_text(encoding="utf-8"))
+        where = f", or write {own}" if own else ""
+        known = " or ".join(available(folder))
+        raise ConfigError(f"no display texts for language {name!r}; use {known}{where}")
+    return complete(_shipped(name), _shipped(ENGLISH), f"{name}.toml")
 
 
-def read(name: str, source: str) -> Language:
-    """A language from the text of its file. Raises ConfigError."""
-    return Language(name, dict(_flat(tomllib.loads(source), name)))
+def _listed(folder: str | None) -> list[str]:
+    try:
+        return os.listdir(folder) if folder else []
+    except OSError:
+        return []
 
 
-def _flat(
-    table: Mapping[str, object], name: str, prefix: str = ""
-) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _flat(value, name, f"{prefix}{key}.")
-        elif isinstance(value, list) and value:
-            yield prefix + key, tuple(str(wording) for wording in value)
-        else:
-            raise ConfigError(f"display texts {name}.toml: {prefix}{key} must be a list of texts")
+def _shipped(name: str) -> Language:
+    file = resources.files(__package__).joinpath("languages", f"{name}.toml")
+    return read(name, tomllib.loads(file.read_text(encoding="utf-8")))

@@ -17,7 +17,7 @@ _SEPARATORS: Final = re.compile(r"[^/.\-]*[/.\-]|[^/.\-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Geometry:
-    """Cells of a display. At least 1 row of 16."""
+    """Cells of a display. On fewer than 16 columns texts are cut; a code never is."""
 
     rows: int
     columns: int
@@ -64,6 +64,11 @@ def apart(left: str, right: str, columns: int) -> str | None:
         return left if len(left) <= columns else None
     gap = columns - len(left) - len(right)
     return left + " " * gap + right if gap >= bool(left) else None
+
+
+def letter_spaced(text: str) -> str:
+    """The text with a blank between its characters, which are easier to tell apart like that."""
+    return " ".join(text)
 
 
 def wrapped(text: str, columns: int) -> tuple[str, ...]:

@@ -18,6 +18,6 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def transport(clock: FakeClock) -> AsyncIterator[Transport]:
-    transport = Transport(clock=clock, deadline=DEADLINE)
+    transport = Transport(clock=clock, deadline=DEADLINE, link=lambda: True)
     yield transport
     await transport.aclose()
