@@ -16,7 +16,7 @@ from tests.cli.tls import listening
 from tests.config.samples import MINIMAL, with_lines, write
 
 COMMANDS = (
-    "run", "status", "token", "pair", "unpair", "doctor", "config", "demo", "sandbox",
+    "run", "status", "token", "pair", "unpair", "doctor", "display", "config", "demo", "sandbox",
 )  # fmt: skip
 
 
@@ -332,5 +332,5 @@ def test_the_doctor_finds_a_sound_terminal_well_and_a_broken_one_not(tmp_path: P
     for name in ("network", "display", "socket"):
         assert f"problem  {name:<11} " in ill.stdout
     assert ill.returncode == 1
-    assert "there is no command set epson" in ill.stdout
+    assert "no command set 'epson'" in ill.stdout
     assert "s3cret" not in well.stdout + well.stderr + ill.stdout + ill.stderr

@@ -4,7 +4,7 @@ import pytest
 
 from agent import doctor
 from agent.doctor import RELEASED, Level, PortFacts, ok, problem, warning
-from agent.identity import judge
+from agent.identity import Verdict, judge
 from hw.contract import Reading
 
 
@@ -37,7 +37,7 @@ def test_each_source_has_its_verdict_and_only_the_first_valid_is_used() -> None:
         judge("c", reading("C-4711")),
         judge("d", reading("D-4711")),
     ]
-    found = list(doctor.identity("serial", verdicts))
+    found = list(doctor.identity("serial", verdicts, in_service=True))
 
     assert [finding.level for finding in found] == [Level.OK, Level.WARNING, Level.OK, Level.OK]
     assert [finding.what for finding in found] == [
@@ -49,9 +49,30 @@ def test_each_source_has_its_verdict_and_only_the_first_valid_is_used() -> None:
 
 
 def test_no_valid_source_is_a_problem() -> None:
-    *_, last = doctor.identity("serial", [judge("a", None)])
+    *_, last = doctor.identity("serial", [judge("a", None)], in_service=True)
     assert last.level is Level.PROBLEM
     assert last.what == "no source gives a serial number for serial"
+
+
+def test_nothing_is_used_behind_a_source_that_cannot_be_read() -> None:
+    silent = Verdict(source="a", reading=None, trouble="no answer within 4 s: try again")
+    found = list(
+        doctor.identity("serial", [silent, judge("b", reading("B-4711"))], in_service=True)
+    )
+
+    assert [(finding.level, finding.what) for finding in found] == [
+        (Level.PROBLEM, "a: no answer within 4 s: try again"),
+        (Level.OK, "b (/sys/x) gave 'B-4711' (behind one that cannot be read)"),
+    ]
+
+
+def test_a_source_behind_the_one_that_is_used_may_be_silent() -> None:
+    silent = Verdict(source="b", reading=None, trouble="no answer within 4 s: try again")
+    found = list(
+        doctor.identity("serial", [judge("a", reading("A-4711")), silent], in_service=True)
+    )
+
+    assert [finding.level for finding in found] == [Level.OK, Level.WARNING]
 
 
 @pytest.mark.parametrize(

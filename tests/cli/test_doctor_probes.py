@@ -5,6 +5,7 @@ import fcntl
 import os
 import socket
 import stat
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from agent import doctor_display
 from agent import doctor_probes as probes
 from agent.credentials import FromCommand, InConfig, InCredential, InFile, SecretSource
 from agent.doctor import Finding, Level, ok
@@ -21,6 +23,7 @@ from agent.settings import IdentitySettings, PairSettings, StoreSettings
 from agent.supply.access import Policy
 from hw.machine import source_opener
 from tests.cli.running import Desk, running
+from tests.display.waiting import until
 from tests.identity.privilege import reachable, unprivileged
 
 
@@ -224,13 +227,13 @@ def proc(directory: Path, **processes: tuple[str, str]) -> str:
         (entry / "fd" / "3").symlink_to(opened)
     (directory / "proc").mkdir(exist_ok=True)
     (directory / "proc" / "self").mkdir()
-    return str(directory / "proc")
+    return str(directory)
 
 
 def test_a_free_port_can_be_opened_and_gets_no_byte(tmp_path: Path) -> None:
     with pty() as port:
         before = os.stat(port).st_mtime_ns
-        found = only(probes.display(port, proc(tmp_path)))
+        found = only(doctor_display.display(port, proc(tmp_path)))
         after = os.stat(port).st_mtime_ns
 
     assert (found.level, found.what) == (Level.OK, f"{port} can be opened")
@@ -242,7 +245,9 @@ def test_a_port_in_use_names_who_has_it(tmp_path: Path) -> None:
         holder = os.open(port, os.O_RDWR | os.O_NOCTTY)
         fcntl.flock(holder, fcntl.LOCK_EX)  # as pyserial's exclusive open does
         found = only(
-            probes.display(port, proc(tmp_path, p7=("till", port), p9=("other", "/dev/null")))
+            doctor_display.display(
+                port, proc(tmp_path, p7=("till", port), p9=("other", "/dev/null"))
+            )
         )
         os.close(holder)
 
@@ -251,16 +256,17 @@ def test_a_port_in_use_names_who_has_it(tmp_path: Path) -> None:
 
 def test_holders_are_found_in_the_real_proc() -> None:
     with pty() as port:
-        holder = os.open(port, os.O_RDWR | os.O_NOCTTY)
-        fcntl.flock(holder, fcntl.LOCK_EX)
-        found = only(probes.display(port))
-        os.close(holder)
-
-    assert f"({os.getpid()})" in found.what
+        holder = subprocess.Popen(["flock", "--no-fork", port, "sleep", "60"])
+        try:
+            named = f"sleep ({holder.pid})"
+            assert until(lambda: named in only(doctor_display.display(port)).what)
+        finally:
+            holder.kill()
+            holder.wait()
 
 
 def test_a_port_that_is_not_there_points_at_brltty_if_that_runs(tmp_path: Path) -> None:
-    found = only(probes.display("/dev/none", proc(tmp_path, p7=("brltty", "/dev/null"))))
+    found = only(doctor_display.display("/dev/none", proc(tmp_path, p7=("brltty", "/dev/null"))))
 
     assert found.what == "/dev/none is not there"
     assert found.do.startswith("brltty is running")
@@ -269,7 +275,7 @@ def test_a_port_that_is_not_there_points_at_brltty_if_that_runs(tmp_path: Path) 
 def test_a_file_is_no_serial_port(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (str(tmp_path / "file"), "/dev/null"):
-        assert only(probes.display(path, "/proc")).what == f"{path} is no serial port"
+        assert only(doctor_display.display(path, "/")).what == f"{path} is no serial port"
 
 
 def test_a_forbidden_port_is_told() -> None:
@@ -277,7 +283,7 @@ def test_a_forbidden_port_is_told() -> None:
         mode = stat.S_IMODE(os.stat(port).st_mode)
         os.chmod(port, 0)
         with unprivileged():
-            found = only(probes.display(port, "/proc"))
+            found = only(doctor_display.display(port, "/"))
         os.chmod(port, mode)
 
     assert found.what == f"{port} may not be opened by this user"
@@ -289,7 +295,7 @@ def test_a_port_whose_other_end_is_gone_is_told(tmp_path: Path) -> None:
     os.close(slave)
     os.close(master)
 
-    assert only(probes.display(port, proc(tmp_path))).what == f"{port} is not there"
+    assert only(doctor_display.display(port, proc(tmp_path))).what == f"{port} is not there"
 
 
 # -- socket ---------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ def test_the_command_is_on_the_path(installed: Path) -> None:
     "file",
     [
         "usr/lib/systemd/system/pos-agent.service",
+        "usr/lib/systemd/system/pos-agent-plug.service",
         "usr/lib/systemd/system/pos-agent.socket",
         "usr/lib/systemd/system/pos-agent-admin.socket",
         "usr/lib/sysusers.d/pos-agent.conf",

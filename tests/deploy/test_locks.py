@@ -31,6 +31,7 @@ def test_all_locks_are_looked_at() -> None:
         "requirements-build.lock",
         "requirements-dev.lock",
         "requirements-floor.lock",
+        "requirements-fuzz.lock",
         "requirements-sandbox.lock",
         "requirements.lock",
     ]

@@ -11,6 +11,7 @@ from tests.deploy import ROOT
 
 UNITS = (
     "pos-agent.service",
+    "pos-agent-plug.service",
     "pos-agent.socket",
     "pos-agent-admin.socket",
     "pos-agent-credential.socket",
@@ -27,10 +28,11 @@ def root(tmp_path: Path) -> Path:
     shutil.copytree(HOST_UNITS, units, symlinks=True)
     for name in UNITS:
         shutil.copy(ROOT / "deploy" / name, units)
-    program = tmp_path / "opt/pos-agent/bin/pos-agent"
-    program.parent.mkdir(parents=True)
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
+    for name in ("opt/pos-agent/bin/pos-agent", "usr/bin/systemctl", "usr/bin/sh"):
+        program = tmp_path / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
     return tmp_path
 
 
@@ -105,8 +107,14 @@ def test_every_absolute_credential_has_a_default() -> None:
     service = unit("pos-agent.service")["Service"]
     loaded = dict(value.split(":", 1) for value in service["LoadCredential"] if ":/" in value)
     defaults = {value.split(":", 1)[0] for value in service["SetCredential"]}
-    assert loaded == {"dmi-serial": "/sys/class/dmi/id/product_serial"}
+    assert loaded == {
+        "dmi-serial": "/sys/class/dmi/id/product_serial",
+        "dmi-board-serial": "/sys/class/dmi/id/board_serial",
+        "dmi-chassis-serial": "/sys/class/dmi/id/chassis_serial",
+        "cpuinfo": "/proc/cpuinfo",
+    }
     assert set(loaded) == defaults
+    assert {value.split(":", 1)[1] for value in service["SetCredential"]} == {"none"}
 
 
 def test_drivers_are_loaded_before_their_devices_are_allowed() -> None:

@@ -202,6 +202,18 @@ def test_as_shipped_the_secret_comes_from_the_credential_store(boot: Boot) -> No
 def test_the_root_only_serial_number_reaches_the_agent(boot: Boot) -> None:
     machine = boot()
     started(machine)
-    held = machine.run("cat /run/credentials/pos-agent.service/dmi-serial")
-    source = machine.ask("cat /sys/class/dmi/id/product_serial")
-    assert held == (source.stdout.strip() if source.returncode == 0 else "none")
+    for name, file in {
+        "dmi-serial": "/sys/class/dmi/id/product_serial",
+        "dmi-board-serial": "/sys/class/dmi/id/board_serial",
+        "dmi-chassis-serial": "/sys/class/dmi/id/chassis_serial",
+    }.items():
+        held = machine.run(f"cat /run/credentials/pos-agent.service/{name}")
+        source = machine.ask(f"cat {file}")
+        assert held == (source.stdout.strip() if source.returncode == 0 else "none")
+
+
+def test_the_cpu_hidden_from_the_agent_reaches_it_as_a_credential(boot: Boot) -> None:
+    machine = boot()
+    started(machine)
+    held = machine.run("grep -c ^processor /run/credentials/pos-agent.service/cpuinfo")
+    assert held == machine.run("grep -c ^processor /proc/cpuinfo")
