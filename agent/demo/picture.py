@@ -6,17 +6,14 @@ Rows in, rows out; no escape sequences. `agent.demo.window` brings them to the t
 import textwrap
 from collections.abc import Sequence
 
+from hw.display.emulator import draw
+
 _GAP = "   "
 
 
 def frame(cells: Sequence[str]) -> tuple[str, ...]:
     """The glass as a person in front of it sees it, one string of equal length per row."""
-    width = max(len(row) for row in cells)
-    return (
-        "┌─" + "─" * width + "─┐",
-        *(f"│ {row.ljust(width)} │" for row in cells),
-        "└─" + "─" * width + "─┘",
-    )
+    return tuple(draw.text(tuple(cells)).split("\n"))
 
 
 def side_by_side(left: Sequence[str], right: Sequence[str], *, width: int) -> tuple[str, ...]:

@@ -4,13 +4,7 @@ import pytest
 
 from hw.display.emulator import Emulator
 from hw.display.emulator.glass import Mode
-
-
-def fed(command_set: str, *data: bytes | str, rows: int = 2, columns: int = 4) -> Emulator:
-    emulator = Emulator(rows, columns, command_set)
-    for piece in data:
-        emulator.feed(bytes.fromhex(piece) if isinstance(piece, str) else piece)
-    return emulator
+from tests.display.emulated import fed
 
 
 def test_it_starts_with_a_demo_text_a_cursor_and_scrolling() -> None:
@@ -22,7 +16,7 @@ def test_it_starts_with_a_demo_text_a_cursor_and_scrolling() -> None:
 
 
 def test_an_unknown_command_set_is_refused() -> None:
-    with pytest.raises(ValueError, match="these are: cd5220, escpos"):
+    with pytest.raises(ValueError, match="these are: aedex, ascii, ba6x, cd5220, "):
         Emulator(2, 20, "unknown")
 
 
@@ -50,6 +44,7 @@ CD5220_START = "1B40 1B11"
         ("escpos", "4142 0B 58", ("XB  ", "    "), (1, 0)),
         ("escpos", "4142 18", ("    ", "    "), (0, 0)),
         ("escpos", "41 1F2E42 43", ("ABC ", "    "), (3, 0)),
+        ("escpos", "41 1F2C42 1F3B43", ("ABC ", "    "), (3, 0)),
         ("cd5220", "4142434445464748", ("ABCD", "EFGH"), (0, 0)),
         ("cd5220", "1B6C0402 58", ("    ", "   X"), (0, 0)),
         ("cd5220", "1B5B42 58", ("    ", "X   "), (1, 1)),
@@ -61,7 +56,8 @@ CD5220_START = "1B40 1B11"
         ("cd5220", "1B5B52 58", ("   X", "    "), (0, 1)),
         ("cd5220", "1B5B4B 58", ("    ", "   X"), (0, 0)),
         ("cd5220", "1B5141 4142 0D", ("AB  ", "    "), (0, 0)),
-        ("cd5220", "1B5142 4142434445 0D", ("    ", "ABCD"), (0, 0)),
+        ("cd5220", "1B5142 41424344 0D", ("    ", "ABCD"), (0, 0)),
+        ("cd5220", "41424344 0B 1B5141 58 0D", ("XBCD", "    "), (0, 0)),
     ],
 )
 def test_cursor_and_cells_in_overwrite_mode(
@@ -114,11 +110,6 @@ def test_vertical_mode_scrolls_down_at_the_top() -> None:
 @pytest.mark.parametrize(
     ("command_set", "sent"),
     [
-        ("escpos", "1B73"),
-        ("escpos", "1B62"),
-        ("escpos", "1B2601"),
-        ("escpos", "1F40"),
-        ("escpos", "1F2845 0100 03"),
         ("escpos", "1F2400 01"),
         ("escpos", "1F2401 03"),
         ("escpos", "1F5805"),
@@ -128,13 +119,19 @@ def test_vertical_mode_scrolls_down_at_the_top() -> None:
         ("escpos", "1B5701010101 0404"),
         ("escpos", "1F3A"),
         ("escpos", "1F540A0A"),
+        ("escpos", "1F55"),
+        ("escpos", "1F2841 0200 0101"),
+        ("escpos", "0206"),
         ("escpos", "1B5F00"),
         ("escpos", "07"),
         ("escpos", "7F"),
-        ("cd5220", "1B73"),
-        ("cd5220", "1B64"),
-        ("cd5220", "1F40"),
         ("cd5220", "1F01"),
+        ("cd5220", "1F7601"),
+        ("cd5220", "1B6302"),
+        ("cd5220", "1B664C"),
+        ("cd5220", "1B5142 4142434445 0D"),
+        ("cd5220", "1B5141 4107 0D"),
+        ("cd5220", "1B5143 41 0D"),
         ("cd5220", "1B6C0501"),
         ("cd5220", "1B310101"),
         ("cd5220", "1B2A00"),
@@ -150,6 +147,7 @@ def test_what_a_real_unit_would_not_take_is_recorded(command_set: str, sent: str
     emulator = fed(command_set, "1B40", sent)
 
     assert emulator.errors
+    assert not emulator.harmed
     emulator.forget_errors()
     assert not emulator.errors
 
@@ -162,6 +160,25 @@ def test_string_mode_ignores_everything_but_clear_cancel_and_lines() -> None:
     assert (emulator.brightness, emulator.mode) == (4, Mode.VERTICAL)
     emulator.feed(bytes.fromhex("0C 1B6C0301 58"))
     assert emulator.cells() == ("  X ", "    ")
+    emulator.feed(bytes.fromhex("1B5141 59 0D 18 1B6C0201 5A"))
+    assert emulator.cells() == (" Z  ", "    ")
+
+
+@pytest.mark.parametrize(
+    ("command_set", "sent"),
+    [
+        ("cd5220", "1B6341"),
+        ("cd5220", "1B5701010402"),
+        ("escpos", "1B5701010101 0402"),
+        ("escpos", "1F2341 41"),
+        ("escpos", "1F54 41 41"),
+        ("escpos", "1F5E 41 41"),
+        ("escpos", "1B2541"),
+        ("escpos", "1B3F41"),
+    ],
+)
+def test_what_is_not_emulated_is_still_taken_whole(command_set: str, sent: str) -> None:
+    assert fed(command_set, "1B40", sent, b"X").cells()[0] == "X   "
 
 
 @pytest.mark.parametrize("command_set", ["escpos", "cd5220"])
@@ -179,6 +196,16 @@ def test_settings_take_effect_and_initialise_restores_them(command_set: str) -> 
     ) == (True, 4, "cp437")
 
 
+def test_brightness_cursor_blink_and_reverse() -> None:
+    for sent, brightness in (("1F5801", 1), ("1F5801 1F5804", 4), ("1F5802 1F5800", 2)):
+        assert fed("escpos", sent).brightness == brightness
+    assert not fed("escpos", "1F4331 1F4330").cursor_visible
+    assert fed("escpos", "1F4502").blinking
+    assert fed("escpos", "1F7201").reverse
+    assert not fed("escpos", "1F7201 1F7200").reverse
+    assert not fed("escpos", "1F7201 1B40").reverse
+
+
 @pytest.mark.parametrize(
     ("sent", "shown"),
     [
@@ -189,10 +216,43 @@ def test_settings_take_effect_and_initialise_restores_them(command_set: str) -> 
         ("1B5202 5B", "Ä"),
         ("1B5201 40", "à"),
         ("1B5200 5B", "["),
+        ("1B7401 B1", "ｱ"),
+        ("1B7401 81", "█"),
+        ("1B5203 23", "£"),
+        ("1B5204 5D", "Å"),
+        ("1B5205 24", "¤"),
+        ("1B5206 7D", "è"),
+        ("1B5207 5C", "Ñ"),
+        ("1B5208 5C", "¥"),
+        ("1B5209 7C", "ø"),
+        ("1B5209 24", "¤"),
+        ("1B520A 24", "$"),
+        ("1B520A 60", "é"),
+        ("1B520B 60", "´"),
+        ("1B520C 60", "ü"),
+        ("1B520D 5C", "₩"),
+        ("1B520E 5D", "Ć"),
+        ("1B520F 24", "¥"),
+        ("1B5210 23", "₫"),
+        ("1B5211 25", "٪"),
     ],
 )
 def test_bytes_show_by_code_page_and_national_set(sent: str, shown: str) -> None:
     assert shown == fed("escpos", "1B40", sent).cells()[0][0]
+
+
+@pytest.mark.parametrize(
+    ("letter", "byte", "shown"),
+    [
+        *(("A", "5B", "["), ("F", "40", "à"), ("G", "5B", "Ä"), ("U", "23", "£")),
+        *(("D", "24", "$"), ("W", "24", "¤"), ("I", "5B", "°"), ("S", "5C", "Ñ")),
+        *(("J", "5C", "¥"), ("E", "5B", "Æ")),
+    ],
+)
+def test_cd5220_names_its_national_sets_by_letters(letter: str, byte: str, shown: str) -> None:
+    emulator = fed("cd5220", "1B40 1B66", letter.encode(), byte)
+
+    assert (emulator.cells()[0][0], emulator.errors) == (shown, ())
 
 
 @pytest.mark.parametrize(

@@ -2,148 +2,157 @@
 
 Sources: Bixolon BCD-1000 and BCD-2000 command manuals, kunif/EscPosUtils (zlib licence). A
 sequence this module does not know is recorded as an error: real units show junk for those.
+What Bixolon alone understands (`1B5B44`, `1B11`) is unknown here.
 """
 
-from collections.abc import Generator
-
 from hw.display.emulator.characters import CODE_PAGES, INTERNATIONAL
-from hw.display.emulator.glass import Glass, Mode
+from hw.display.emulator.parts import (
+    ESC,
+    FORBIDDEN_ESCAPES,
+    MODES_FROM_01,
+    SELF_TEST,
+    Decoder,
+    act,
+    brightness,
+    escpos_controls,
+    go_to_xy,
+    on_or_off,
+    printable,
+    settings_frame,
+    skip,
+    take,
+)
+from hw.display.emulator.unit import Unit
 
-Decoder = Generator[None, int, None]
-Arguments = Generator[None, int, bytes]
-
-_MODES = {0x01: Mode.OVERWRITE, 0x02: Mode.VERTICAL, 0x03: Mode.HORIZONTAL}
-_FORBIDDEN = {
-    (0x1B, 0x73): "ESC s stores settings",
-    (0x1B, 0x62): "ESC b changes the baud rate",
-    (0x1B, 0x23): "ESC # stores a start-up text",
-    (0x1B, 0x26): "ESC & defines glyphs, which some units store for good",
-    (0x1F, 0x40): "US @ runs the self-test",
-}
+_WIDEST_GLYPH = 8  # bytes; a wider one is a mistake
 
 
-def decoder(glass: Glass) -> Decoder:
+def decoder(unit: Unit) -> Decoder:
     """Send it every byte that arrives; it never ends."""
+    controls = escpos_controls(unit)
     while True:
         byte = yield
-        if byte == 0x1B:
-            yield from _escape(glass, (yield))
-        elif not glass.selected:
+        if byte == ESC:
+            yield from _escape(unit, (yield))
+        elif not unit.selected:
             continue  # the bytes are for the printer
         elif byte == 0x1F:
-            yield from _unit_separator(glass, (yield))
-        elif byte >= 0x20 and byte != 0x7F:
-            glass.put(byte)
+            yield from _unit_separator(unit, (yield))
+        elif byte == 0x02:
+            yield from settings_frame(unit)
+        elif printable(byte):
+            unit.glass.put(byte)
         else:
-            _control(glass, byte)
+            act(unit, byte, controls)
 
 
-def _control(glass: Glass, byte: int) -> None:
-    match byte:
-        case 0x08:
-            glass.left()
-        case 0x09:
-            glass.right()
-        case 0x0A:
-            glass.down()
-        case 0x0B:
-            glass.home()
-        case 0x0C:
-            glass.clear()
-        case 0x0D:
-            glass.line_start()
-        case 0x18:
-            glass.clear_line()
-        case _:
-            glass.error(f"unknown byte {byte:02X}")
-
-
-def _escape(glass: Glass, command: int) -> Decoder:
+def _escape(unit: Unit, command: int) -> Decoder:
     if command == 0x3D:
-        glass.selected = bool((yield) & 2)
-    elif not glass.selected:
+        unit.select((yield))
+    elif not unit.selected:
         return
     elif command == 0x40:
-        glass.power_on()
+        unit.initialise()
     elif command == 0x52:
-        _choose(glass, "international", (yield))
+        _international(unit, (yield))
     elif command == 0x74:
-        _choose(glass, "code page", (yield))
+        code_page(unit, (yield))
     elif command == 0x57:
-        window, on = yield from take(2)
-        if on:
-            corners = yield from take(4)
-            glass.error(f"window {window} {corners.hex()}: not emulated")
+        yield from _window(unit)
+    elif command == 0x26:
+        unit.harm(FORBIDDEN_ESCAPES[0x26])
+        yield from glyphs(unit)
     elif command in (0x25, 0x3F):
         yield  # use or drop a glyph set, drop one glyph: there are none
     else:
-        _unknown(glass, 0x1B, command)
+        unknown_escape(unit, command)
 
 
-def _unit_separator(glass: Glass, command: int) -> Decoder:
-    if command in _MODES:
-        glass.set_mode(_MODES[command])
-    elif command == 0x0A:
-        glass.up()
-    elif command == 0x0D:
-        glass.line_end()
-    elif command == 0x42:
-        glass.bottom()
+def unknown_escape(unit: Unit, command: int) -> None:
+    if command in FORBIDDEN_ESCAPES:
+        unit.harm(FORBIDDEN_ESCAPES[command])
+    else:
+        unit.error(f"1B{command:02X}: unknown")
+
+
+def _unit_separator(unit: Unit, command: int) -> Decoder:
+    moves = {0x0A: unit.glass.up, 0x0D: unit.glass.line_end, 0x42: unit.glass.bottom}
+    if command in MODES_FROM_01:
+        unit.glass.set_mode(MODES_FROM_01[command])
+    elif command in moves:
+        moves[command]()
     elif command == 0x24:
-        x, y = yield from take(2)
-        glass.go_to(x, y)
+        yield from go_to_xy(unit)
     elif command in (0x43, 0x45, 0x58, 0x72, 0x76):
-        _set(glass, command, (yield))
+        switch(unit, command, (yield))
     elif command in (0x2C, 0x2E, 0x3B):
-        glass.put((yield))  # a character with its annunciator lit: same cell
+        unit.glass.put((yield))  # a character with its annunciator lit: same cell
     elif command in (0x23, 0x54, 0x5E):
-        yield from take(2)
-        glass.error(f"1F{command:02X}: not emulated")
+        yield from skip(2)
+        unit.error(f"1F{command:02X}: not emulated")
     elif command == 0x28:
-        yield from _length_prefixed(glass)
+        yield from _length_prefixed(unit)
+    elif command == 0x40:
+        unit.harm(SELF_TEST)
     else:
-        _unknown(glass, 0x1F, command)
+        unit.error(f"1F{command:02X}: unknown")
 
 
-def _set(glass: Glass, command: int, value: int) -> None:
+def switch(unit: Unit, command: int, value: int) -> None:
+    """The `US` commands with one operand: 43, 45, 58, 72, 76. Star has some of them."""
     if command == 0x58:
-        if 1 <= value <= 4:
-            glass.brightness = value
-        else:
-            glass.error(f"brightness {value}: 1 to 4")
+        brightness(unit, value)
     elif command == 0x45:
-        glass.blink = value
-    elif value not in (0x00, 0x01, 0x30, 0x31):
-        glass.error(f"1F{command:02X} {value:02X}: off is 00, on is 01")
+        unit.glass.blink = value
+    elif (on := on_or_off(unit, f"1F{command:02X}", value)) is None:
+        return
     elif command == 0x43:
-        glass.cursor_visible = bool(value & 1)
+        unit.glass.cursor_visible = on
     elif command == 0x72:
-        glass.reverse = bool(value & 1)
+        unit.glass.reverse = on
+    else:  # 76
+        unit.dsr = not on  # the display's DTR is the host's DSR
 
 
-def _choose(glass: Glass, what: str, number: int) -> None:
-    if what == "code page" and number in CODE_PAGES:
-        glass.code_page = CODE_PAGES[number]
-    elif what == "international" and number in INTERNATIONAL:
-        glass.international = number
+def _international(unit: Unit, number: int) -> None:
+    if number in INTERNATIONAL:
+        unit.glass.international = number
     else:
-        glass.error(f"{what} {number}: not known everywhere")
+        unit.error(f"international set {number}: unknown")
 
 
-def _length_prefixed(glass: Glass) -> Decoder:
-    function, low, high = yield from take(3)
-    yield from take(low + 256 * high)
-    glass.error(f"1F28{function:02X}: settings are never touched")
+def code_page(unit: Unit, number: int) -> None:
+    """Only the numbers on which all makers agree."""
+    if number in CODE_PAGES:
+        unit.glass.code_page = CODE_PAGES[number]
+    else:
+        unit.error(f"code page {number}: another one at every maker")
 
 
-def _unknown(glass: Glass, lead: int, command: int) -> None:
-    why = _FORBIDDEN.get((lead, command), "unknown")
-    glass.error(f"{lead:02X}{command:02X}: {why}")
+def _window(unit: Unit) -> Decoder:
+    window, on = yield from take(2)
+    if on:
+        yield from skip(4)
+        unit.error(f"window {window}: not emulated")
 
 
-def take(count: int) -> Arguments:
-    """The next `count` bytes, whatever they are."""
-    taken = bytearray()
-    while len(taken) < count:
-        taken.append((yield))
-    return bytes(taken)
+def glyphs(unit: Unit) -> Decoder:
+    """`ESC & 1 c d`, then each glyph's width and columns."""
+    _, first, last = yield from take(3)
+    for _ in range(first, last + 1):
+        width = yield
+        if width > _WIDEST_GLYPH:
+            unit.error(f"a glyph of {width} columns")
+            return
+        yield from skip(width)
+
+
+def _length_prefixed(unit: Unit) -> Decoder:
+    """Five bytes and as many as they say, known or not."""
+    function = yield
+    if function == 0x45:
+        unit.harm("1F2845: US ( E changes settings")
+    else:
+        unit.error(f"1F28{function:02X}: not emulated")
+    low, high = yield from take(2)
+    yield from skip(low + 256 * high)
