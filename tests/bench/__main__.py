@@ -16,13 +16,14 @@ import tests.bench
 
 _RESULT: Final = Path("build/bench.json")
 _KEYS: Final = {"value", "floor", "ratio", "target", "ok"}
+_WIDTH: Final = 37  # of a name, and a blank
 
 Figures = dict[str, Mapping[str, float | bool]]
 
 
 def main() -> int:
     figures: Figures = {}
-    print(f"{'':36}{'value':>10}{'floor':>10}{'ratio':>8}{'target':>8}")
+    print(f"{'':{_WIDTH}}{'value':>10}{'floor':>10}{'ratio':>8}{'target':>8}")
     for name in _modules():
         found: Figures = importlib.import_module(f"tests.bench.{name}").run()
         for figure, facts in found.items():
@@ -42,12 +43,14 @@ def _modules() -> list[str]:
 def _print(figure: str, facts: Mapping[str, float | bool]) -> None:
     if set(facts) != _KEYS:
         raise ValueError(f"{figure} has {sorted(facts)}, not {sorted(_KEYS)}")
+    if len(figure) >= _WIDTH:
+        raise ValueError(f"{figure} is wider than the table: find a name of {_WIDTH - 1} letters")
     numbers = "".join(
         f"{facts[key]:>{width}.{places}f}"
         for key, width, places in (("value", 10, 3), ("floor", 10, 3), ("ratio", 8, 2))
     )
     missed = "" if facts["ok"] else "   MISSED"
-    print(f"{figure:36}{numbers}{facts['target']:>7.2f}x{missed}", flush=True)
+    print(f"{figure:{_WIDTH}}{numbers}{facts['target']:>7.2f}x{missed}", flush=True)
 
 
 if __name__ == "__main__":

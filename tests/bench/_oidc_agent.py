@@ -1,7 +1,7 @@
 """oidc-agent, the nearest peer, at the same server: set up without a person, asked by its socket.
 
-Debian has it as `oidc-agent-cli`. It wants OpenID discovery, which the sandbox has not: a second
-port says where the sandbox's endpoints are.
+Debian has it as `oidc-agent-cli`. It wants OpenID discovery, which our servers have not: a second
+port says where their endpoints are.
 """
 
 import json
@@ -15,98 +15,152 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from agent.sandbox.endpoint import DEVICE_CODE_GRANT
 from agent.sandbox.server import SandboxServer
+from tests.bench._measure import ms_until
 
 _ACCOUNT: Final = "peer"
 _PASSWORD: Final = "only-for-the-bench"
+FOR_EVER: Final = 10_000_000  # s; longer than any token lives: it has to renew
 
 
 class Absent(Exception):
     """It is not installed."""
 
 
-class OidcAgent:
-    """A running one with an account. `start_ms`: until it took connections."""
+class Server(Protocol):
+    """What it has to know of the authorization server."""
 
-    def __init__(self, path: str, pid: int, start_ms: float) -> None:
-        self._path = path
-        self.pid = pid
-        self.start_ms = start_ms
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def client_id(self) -> str: ...
+
+    @property
+    def client_secret(self) -> str: ...
+
+
+class OidcAgent:
+    """One that runs or not, and its account on disk. `start_ms`: until it took connections."""
+
+    def __init__(self, folder: str, issuer: str, server: Server) -> None:
+        self.file = Path(folder, ".oidc-agent", _ACCOUNT)
+        self.pid = 0
+        self.start_ms = 0.0
+        self._path = f"{folder}/oidc.sock"
+        self._issuer = issuer
+        self._server = server
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": folder,
+            "TMPDIR": folder,
+            "OIDC_SOCK": self._path,
+            "OIDC_ENCRYPTION_PW": _PASSWORD,
+        }
+
+    def start(self) -> None:
+        Path(self._path).unlink(missing_ok=True)
+        begun = time.perf_counter()
+        told = self._run("oidc-agent", "--json", "--socket-path", self._path)
+        told.check_returncode()
+        self.pid = int(json.loads(told.stdout)["dpid"])
+        ms_until(self._takes_connections, begun)  # which it does not always when it says so
+        self.start_ms = (time.perf_counter() - begun) * 1000
+
+    def _takes_connections(self) -> bool:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+            return line.connect_ex(self._path) == 0
+
+    def kill(self) -> None:
+        """Both of its processes, at the same moment as far as we can."""
+        for pid in (self.pid, *_children(self.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def create(self, refresh_token: str) -> None:
+        """An account with that grant, in the place of any former one."""
+        self.file.unlink(missing_ok=True)
+        server = self._server
+        self._environment["OIDC_REFRESH_TOKEN"] = refresh_token
+        self._run(
+            *("oidc-gen", _ACCOUNT, "--manual", "--iss", self._issuer, "--scope", "openid"),
+            *("--client-id", server.client_id, "--client-secret", server.client_secret),
+            *("--redirect-uri=", f"--dae={server.url}/device_authorization"),
+            *("--rt-env", "--pw-env", "--prompt=none", "--confirm-yes"),
+        ).check_returncode()
+
+    def load(self) -> bool:
+        """The account from disk, which takes a renewal. False: its grant buys nothing any more."""
+        return self._run("oidc-add", _ACCOUNT, "--pw-env").returncode == 0
 
     def token(self, min_valid: int = 0) -> str:
         """One request on a connection of its own, as its protocol has it."""
-        question = {"request": "access_token", "account": _ACCOUNT, "min_valid_period": min_valid}
-        content = json.dumps(question).encode()
         while True:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-                try:
-                    line.connect(self._path)
-                except BlockingIOError:  # its backlog is 5
-                    time.sleep(0.005)
-                    continue
-                line.sendall(content)
+            try:
+                line = self.asked(min_valid)
+            except BlockingIOError:  # its backlog is 5
+                time.sleep(0.005)
+                continue
+            with line:
                 return str(json.loads(line.recv(65536))["access_token"])
+
+    def asked(self, min_valid: int) -> socket.socket:
+        """The question is on its way, the answer to be read. Raises BlockingIOError."""
+        question = {"request": "access_token", "account": _ACCOUNT, "min_valid_period": min_valid}
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            line.connect(self._path)
+            line.sendall(json.dumps(question).encode())
+        except BaseException:
+            line.close()
+            raise
+        return line
+
+    def _run(self, *command: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            command,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=30,
+        )
 
 
 @contextmanager
-def oidc_agent(folder: str, sandbox: SandboxServer) -> Iterator[OidcAgent]:
-    """Raises Absent."""
+def oidc_agent(folder: str, server: Server, refresh_token: str) -> Iterator[OidcAgent]:
+    """A running one with an account. Raises Absent."""
     if shutil.which("oidc-agent") is None:
         raise Absent("oidc-agent is left out: apt-get install oidc-agent-cli")
-    path = f"{folder}/oidc.sock"
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": folder,
-        "TMPDIR": folder,
-        "OIDC_SOCK": path,
-        "OIDC_ENCRYPTION_PW": _PASSWORD,
-        "OIDC_REFRESH_TOKEN": _refresh_token(sandbox),
-    }
-    begun = time.perf_counter()
-    command = ["oidc-agent", "--json", "--socket-path", path]
-    told = subprocess.run(command, env=environment, check=True, capture_output=True)
-    took = time.perf_counter() - begun
-    pid = int(json.loads(told.stdout)["dpid"])
-    try:
-        with _discovery(sandbox) as issuer:
-            _add_account(issuer, sandbox, environment)
-        yield OidcAgent(path, pid, took * 1000)
-    finally:
-        os.kill(pid, signal.SIGTERM)
+    with _discovery(server) as issuer:
+        peer = OidcAgent(folder, issuer, server)
+        peer.start()
+        try:
+            peer.create(refresh_token)
+            yield peer
+        finally:
+            peer.kill()
 
 
 def resident_mib(pid: int) -> float:
     """Of the process and its children."""
     status = Path(f"/proc/{pid}/status").read_text().splitlines()
     own = int(dict(line.split(":", 1) for line in status)["VmRSS"].split()[0]) / 1024
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return own + sum(resident_mib(int(child)) for child in children)
+    return own + sum(resident_mib(child) for child in _children(pid))
 
 
-def _add_account(issuer: str, sandbox: SandboxServer, environment: dict[str, str]) -> None:
-    subprocess.run(
-        [
-            *("oidc-gen", _ACCOUNT, "--manual", "--iss", issuer, "--scope", "openid"),
-            *("--client-id", sandbox.client_id, "--client-secret", sandbox.client_secret),
-            *("--redirect-uri=", f"--dae={sandbox.url}/device_authorization"),
-            *("--rt-env", "--pw-env", "--prompt=none", "--confirm-yes"),
-        ],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        check=True,
-        capture_output=True,
-        timeout=30,
-    )
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def _refresh_token(sandbox: SandboxServer) -> str:
-    """As a person would get it: a device of its own, approved."""
+def sandbox_grant(sandbox: SandboxServer) -> str:
+    """A refresh token as a person would get it: a device of its own, approved."""
     code = _post(sandbox, "/device_authorization", uuid="oidc-agent")
     if not sandbox.approve(code["user_code"]):
         raise AssertionError("the sandbox does not wait for its own code")
@@ -123,17 +177,17 @@ def _post(sandbox: SandboxServer, path: str, **form: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _discovery(sandbox: SandboxServer) -> Iterator[str]:
+def _discovery(server: Server) -> Iterator[str]:
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             content = json.dumps(
                 {
                     "issuer": issuer,
-                    "token_endpoint": sandbox.url + "/token",
-                    "authorization_endpoint": sandbox.url + "/nowhere",
-                    "device_authorization_endpoint": sandbox.url + "/device_authorization",
-                    "userinfo_endpoint": sandbox.url + "/nowhere",
-                    "jwks_uri": sandbox.url + "/nowhere",
+                    "token_endpoint": server.url + "/token",
+                    "authorization_endpoint": server.url + "/nowhere",
+                    "device_authorization_endpoint": server.url + "/device_authorization",
+                    "userinfo_endpoint": server.url + "/nowhere",
+                    "jwks_uri": server.url + "/nowhere",
                     "scopes_supported": ["openid", "offline_access"],
                     "grant_types_supported": ["refresh_token", "authorization_code"],
                     "response_types_supported": ["code"],
@@ -148,8 +202,10 @@ def _discovery(sandbox: SandboxServer) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             return
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
-        issuer = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield issuer
-        server.shutdown()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as pages:
+        issuer = f"http://127.0.0.1:{pages.server_address[1]}"
+        threading.Thread(target=pages.serve_forever, daemon=True).start()
+        try:
+            yield issuer
+        finally:
+            pages.shutdown()

@@ -1,0 +1,27 @@
+"""One row of the table, and how long something takes."""
+
+import time
+from collections.abc import Callable
+
+Figure = dict[str, float | bool]
+
+
+def figure(value: float, floor: float, target: float, *, more: bool = False) -> Figure:
+    """`more`: the value should be large."""
+    ratio = value / floor
+    return {
+        "value": round(value, 4),
+        "floor": round(floor, 4),
+        "ratio": round(ratio, 4),
+        "target": target,
+        "ok": ratio >= target if more else ratio <= target,
+    }
+
+
+def ms_until(reached: Callable[[], bool], begun: float) -> float:
+    """Milliseconds since then."""
+    while not reached():
+        if time.perf_counter() > begun + 30:
+            raise TimeoutError("not within 30 s")
+        time.sleep(0.0005)
+    return (time.perf_counter() - begun) * 1000
