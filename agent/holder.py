@@ -81,6 +81,11 @@ class Holder:
         )
         self._broken(broken)
 
+    def in_use(self) -> bool:
+        """Whether somebody was promised that the token lives on, right now."""
+        self._forget_ended(self._clock.now())
+        return bool(self._holds.active)
+
     def known_dead(self, token: AccessToken) -> bool:
         return rules.known_dead(self._holds, token)
 

@@ -20,6 +20,7 @@ class Scope(Enum):
     TOKEN = "token"  # noqa: S105 - the word, not a token
     STATUS = "status"
     PAIRING = "pairing"  # sees the code and asks for one
+    DISPLAY = "display"  # has the customer display left to it, and returns it
     ADMIN = "admin"
 
 

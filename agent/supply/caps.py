@@ -1,11 +1,12 @@
-"""How much one client may ask: a token bucket for each. Pure.
+"""How much one client may ask, and how many connections it may have. Pure.
 
-A bucket is one number, the instant at which it is full again (the generic cell rate algorithm of
-ITU-T I.371): no counters, and nothing to do while nobody asks.
+Each client has a token bucket. It is one number, the instant at which it is full again (the generic
+cell rate algorithm of ITU-T I.371): no counters, and nothing to do while nobody asks.
 """
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 _SLACK: Final = 1e-6  # s; who comes back after exactly the time told must not fail by a rounding
 
@@ -54,3 +55,37 @@ class Buckets:
     def _forget(self, now: float) -> None:
         emptier = sorted(self._full_at.items(), key=lambda item: item[1])[-(self._most // 2) :]
         self._full_at = {client: full_at for client, full_at in emptier if full_at > now}
+
+
+class Places:
+    """Who has how many connections, of `most` in all.
+
+    The last `spare` places are for clients that have fewer than `few`. So a client finds its first
+    few however many connections the others have, unless `spare` / `few` of them conspire with those
+    that have all the rest.
+    """
+
+    def __init__(self, *, most: int, spare: int, few: int) -> None:
+        self._most = most
+        self._spare = spare
+        self._few = few
+        self._taken: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return self._taken.total()
+
+    def take(self, client: str, limit: int) -> Literal["client", "all"] | None:
+        """None: there is one more for this client. Or whose limit it would be over; `limit` is the
+        client's own."""
+        has = self._taken[client]
+        if has >= limit:
+            return "client"
+        if len(self) >= self._most - (self._spare if has >= self._few else 0):
+            return "all"
+        self._taken[client] += 1
+        return None
+
+    def give_back(self, client: str) -> None:
+        self._taken[client] -= 1
+        if not self._taken[client]:
+            del self._taken[client]

@@ -43,7 +43,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def __init__(self, house: House, *, admin: bool) -> None:
         self._house = house
-        self._admin = admin
+        self.admin = admin
         self._reader = Reader(house.heads)
         self._refusal: Response | None = None
         self._task: asyncio.Task[None] | None = None
@@ -63,11 +63,11 @@ class Connection(asyncio.BufferedProtocol):
         socket = transport.get_extra_info("socket")
         self._peer = peer_of(socket)
         self._process = PeerProcess(socket, self._peer)
-        self._access = access(
-            self._peer, self._house.policy, admin=self._admin, facts=self._process
-        )
+        self._access = access(self._peer, self._house.policy, admin=self.admin, facts=self._process)
+        for reason in self._process.doubts:
+            self._house.doubted(reason)
         self._client = Client(
-            self._house, self._peer, self._process, self._access, admin=self._admin
+            self._house, self._peer, self._process, self._access, admin=self.admin
         )
         self._expect(self._house.limits.request)
         match self._house.enter(self, self._peer, self._access):
@@ -174,7 +174,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _read(self, request: Request) -> Operation | Response:
         """What is asked for, if this client may ask for anything just now."""
-        if not self._admin and (seconds := self._house.wait_for(self._access)):
+        if not self.admin and (seconds := self._house.wait_for(self._access)):
             detail = f"the limit is {self._access.caps.requests:g} requests a second"
             return problem(TOO_MANY_REQUESTS, detail, retry_after=seconds)
         return parse(request, self._access.scopes)

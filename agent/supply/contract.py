@@ -75,6 +75,8 @@ def parse(request: Request, granted: frozenset[Scope]) -> Operation | Response:
 
 _WITHOUT: Final = {
     Scope.ADMIN: "that is for the admin socket",
+    Scope.DISPLAY: "that is for the admin socket, and for clients the operator permits it:"
+    " docs/supply.md, Access",
     Scope.PAIRING: "that is for the admin socket, and for clients the operator permits it:"
     " docs/supply.md, Access",
     Scope.STATUS: "the operator lets this client see no status: docs/supply.md, Access",
@@ -236,8 +238,8 @@ ROUTES: Final[Mapping[str, Mapping[str, _Route]]] = {
     "/livez": {"GET": _plain(Scope.STATUS, GetLive())},
     "/metrics": {"GET": _plain(Scope.ADMIN, GetMetrics())},
     "/readyz": {"GET": _plain(Scope.STATUS, GetReady())},
-    "/v1/display/claim": {"POST": _plain(Scope.ADMIN, LendDisplay(lent=False))},
-    "/v1/display/release": {"POST": _plain(Scope.ADMIN, LendDisplay(lent=True))},
+    "/v1/display/claim": {"POST": _plain(Scope.DISPLAY, LendDisplay(lent=False))},
+    "/v1/display/release": {"POST": _plain(Scope.DISPLAY, LendDisplay(lent=True))},
     "/v1/events": {"GET": _Route(Scope.STATUS, _get_events)},
     "/v1/grant": {"DELETE": _plain(Scope.ADMIN, DeleteGrant())},
     "/v1/holds": {"GET": _plain(Scope.TOKEN, ListHolds())},

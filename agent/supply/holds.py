@@ -2,13 +2,16 @@
 
 At Secucard a renewal ends the token before it, in whoever's hand it is, and a card payment blocks
 until the cardholder is done. A hold keeps such a payment's token from being renewed meanwhile. Any
-number of holds share the present token; what they keep waiting is only its renewal. Four rules:
+number of holds share the present token; what they keep waiting is only its renewal. Five rules:
 
 - A hold ends before its token is due (`lifetime.due`). So it never delays the renewal the token's
   age asks for, nor eats the time kept for trying again; it delays what clients and retries ask for.
 - Who needs a newer token waits until the last hold on the present one ends, and from then on none
   is given or extended beyond that end: the others' holds cannot make it wait longer than it was
   told. A hold that ends until then can still be had at once.
+- Nor longer because the token was replaced before it came back, as holds are given back early and
+  others ask first: if the new one will not do for it, nothing is promised on that beyond the time
+  it was told either, except to those who wait longer than it does.
 - Nothing is promised on a token that is dead or may be: reported as refused, being renewed, or
   left over by a renewal whose answer was lost.
 - Holds bind planned renewals only. A token known to be dead has nothing left to protect: its holds
@@ -110,7 +113,7 @@ def decide(
         detail = "nothing can be promised: the terminal is being paired again"
         return holds, NoHold(kind="lost", detail=detail)
     if wish.extends is not None:
-        return _extend(holds, wish, present, now)
+        return _extend(holds, wish, present, now, limits)
     if (refusal := _over(holds, wish.client, 1, limits)) is not None:
         return holds, refusal
     return _hold(holds, wish, present, now, limits)
@@ -142,7 +145,7 @@ def _hold(
         return _queue(holds, wish, present, now, limits)
     name = token.value.fingerprint()
     latest = due(token)[0] if present.former_dies else token.expires_at
-    enough = min(wish.seconds, latest - token.issued_at - limits.grace)
+    enough = _enough(wish.seconds, token, latest, limits)
     if enough < SHORTEST:
         detail = "the server's tokens live too briefly for a hold; ask without one"
         return holds, NoHold(kind="brief", detail=detail)
@@ -151,6 +154,8 @@ def _hold(
         return _queue(holds, wish, present, now, limits)
     if until > _horizon(holds, name, present, now):
         return _queue(holds, wish, present, now, limits, does=present.renewal == "running")
+    if until > (at := _expected(holds, wish.client, present, limits)):
+        return _queue(holds, wish, present, now, limits, does=True, earliest=at)
     waits = any(one.client == wish.client and one.token == name for one in holds.waiting)
     if waits and _over(holds, wish.client, 2, limits) is not None:  # the other wish keeps its place
         return _queue(holds, wish, present, now, limits)
@@ -167,12 +172,16 @@ def _hold(
     return replace(holds, active=(*holds.active, hold), waiting=waiting), _held(hold, wish, now)
 
 
-def _extend(holds: Holds, wish: Wish, present: Present, now: float) -> tuple[Holds, Answer]:
+def _extend(
+    holds: Holds, wish: Wish, present: Present, now: float, limits: Limits
+) -> tuple[Holds, Answer]:
     """As far as possible, and never shorter. It is not queued: what comes after a renewal is of no
     use to a payment that wants to keep the token it has."""
     for hold in holds.active:
         if hold.id == wish.extends and hold.client == wish.client:
-            until = min(now + wish.seconds, hold.latest, _horizon(holds, hold.token, present, now))
+            horizon = _horizon(holds, hold.token, present, now)
+            horizon = min(horizon, _expected(holds, wish.client, present, limits))
+            until = min(now + wish.seconds, hold.latest, horizon)
             longer = replace(hold, until=max(hold.until, until))
             active = tuple(longer if one is hold else one for one in holds.active)
             return replace(holds, active=active), _held(longer, wish, now)
@@ -189,11 +198,18 @@ def _held(hold: Hold, wish: Wish, now: float) -> Held:
 
 
 def _queue(
-    holds: Holds, wish: Wish, present: Present, now: float, limits: Limits, *, does: bool = False
+    holds: Holds,
+    wish: Wish,
+    present: Present,
+    now: float,
+    limits: Limits,
+    *,
+    does: bool = False,
+    earliest: float = -inf,
 ) -> tuple[Holds, Queued]:
     """One place for each client, since its first wish: its programs wait for the same thing.
-    `does`: the present token would do, if it only outlived the renewal under way."""
-    retry_at = _opens(holds, present, now)
+    `does`: the present token would do, if it only outlived the renewal under way or expected."""
+    retry_at = max(earliest, _opens(holds, present, now))
     own = next((one for one in holds.waiting if one.client == wish.client), None)
     shared = own is not None and own.bound_to != wish.bound_to
     place = Waiting(
@@ -201,6 +217,7 @@ def _queue(
         token=None if does else _fingerprint(present.token),
         since=now if own is None else own.since,
         until=retry_at + limits.grace,
+        seconds=wish.seconds,
         bound_to=None if shared else wish.bound_to,
     )
     if own is None:
@@ -241,6 +258,30 @@ def _horizon(holds: Holds, token: str, present: Present, now: float) -> float:
     if any(one.token == token for one in holds.waiting):
         return _opens(holds, present, now)
     return inf
+
+
+def _expected(holds: Holds, client: Key, present: Present, limits: Limits) -> float:
+    """When somebody ahead of this client comes back to renew the token, which took the place of the
+    one it was told about and will not do for it."""
+    token = present.token
+    if token is None or not present.former_dies:
+        return inf
+    known = (None, token.value.fingerprint())
+    line = [one.client for one in holds.waiting]
+    ahead = holds.waiting[: line.index(client)] if client in line else holds.waiting
+    back = [one for one in ahead if one.token not in known and not _does(one, token, limits)]
+    return min((one.until - limits.grace for one in back), default=inf)
+
+
+def _does(one: Waiting, token: AccessToken, limits: Limits) -> bool:
+    """Whether that token is good enough for it even if it comes as late as it may."""
+    latest = due(token)[0]
+    return latest - one.until >= _enough(one.seconds, token, latest, limits)
+
+
+def _enough(seconds: float, token: AccessToken, latest: float, limits: Limits) -> float:
+    """What is worth no renewal: what was wanted, or what a fresh token of this life has."""
+    return min(seconds, latest - token.issued_at - limits.grace)
 
 
 def _opens(holds: Holds, present: Present, now: float) -> float:

@@ -50,12 +50,13 @@ class Hold:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """A client that needs a newer token than `token` (a fingerprint; None: whichever comes out of
-    the renewal). It is forgotten at `until`, unless it asks again."""
+    the renewal), to hold it for `seconds`. It is forgotten at `until`, unless it asks again."""
 
     client: Key
     token: str | None
     since: float
     until: float
+    seconds: float
     bound_to: Key | None = None
 
 
@@ -227,6 +228,7 @@ def _waiting(members: Mapping[object, object]) -> Waiting:
         token=_text_or_none(members["token"]),
         since=_instant(members["since"]),
         until=_instant(members["until"]),
+        seconds=_instant(members["seconds"]),
         bound_to=_key_or_none(members["bound_to"]),
     )
 

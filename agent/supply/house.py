@@ -20,8 +20,9 @@ seconds."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Times in seconds. `refused`: connections in all that are kept only to be told no. What one
-    client may have is said by its `Caps`."""
+    """Times in seconds. Connections: `connections` in all, and the last `spare` of them for clients
+    with fewer than `few`; the administrator's and the agent's own count apart. `refused`: those in
+    all that are kept only to be told no. What one client may have is said by its `Caps`."""
 
     request: float = 5.0  # from a request's first byte to its last, and for reading an answer
     idle: float = 60.0  # between requests
@@ -29,6 +30,8 @@ class Limits:
     drain: float = 3.0  # at shutdown, for answers already being prepared
     heartbeat: float = 15.0  # between signs of life to whoever follows events
     connections: int = 128
+    spare: int = 32
+    few: int = 4  # a payment program needs one for its calls, one for events, and some for overlaps
     refused: int = 32
 
 
@@ -51,6 +54,10 @@ class House(Protocol):
         ...
 
     def leave(self, connection: "Connection") -> None: ...
+
+    def doubted(self, reason: str) -> None:
+        """Something about a client could not be found out, which a rule asks for."""
+        ...
 
     def new_name(self) -> str:
         """A name that no connection ever had, also not before a restart."""

@@ -67,7 +67,7 @@ def trouble(path: str, exc: BaseException) -> AgentUnreachable | NotAllowed:
     if isinstance(cause, PermissionError):
         return NotAllowed(
             f"this user may not open {path}: the operator has to add it to the group of the "
-            "socket, or to [supply] allow_uids"
+            "socket, to [supply] allow_uids, or to a file in clients.d (docs/supply.md, Access)"
         )
     reason = (cause.strerror if cause is not None else None) or "no answer in time"
     return AgentUnreachable(

@@ -41,7 +41,7 @@ def _members(raw: object) -> tuple[int | str, ...]:
 
 
 def _scopes(raw: object) -> tuple[str, ...]:
-    choice = checks.one_of("token", "status", "pairing")
+    choice = checks.one_of("token", "status", "pairing", "display")
     return checks.list_of(raw, choice, 'write a list like ["token", "status"]')
 
 
@@ -89,7 +89,8 @@ SCOPES: Setting[tuple[str, ...]] = Setting(
     check=_scopes,
     default=("token", "status"),
     meaning="What it may: get tokens and holds (token); see what the agent does (status); see the"
-    " code to approve the terminal, and ask for one (pairing). An empty list refuses.",
+    " code to approve the terminal, and ask for one (pairing); have the customer display left to"
+    " it (display). An empty list refuses.",
 )
 REQUESTS = Setting(
     key="client[].requests",
@@ -107,10 +108,11 @@ BURST: Setting[int | None] = Setting(
 )
 CONNECTIONS = Setting(
     key="client[].connections",
-    check=checks.whole(1, 128, "connections"),
+    check=checks.whole(1, 96, "connections"),
     default=CAPS.connections,
     unit="connections",
-    meaning="Connections at a time, of the 128 for everybody.",
+    meaning="Connections at a time, of the 128 for everybody; the last 32 are for clients with"
+    " fewer than 4.",
 )
 HOLDS = Setting(
     key="client[].holds",

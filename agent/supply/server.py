@@ -9,11 +9,11 @@ import os
 import secrets
 import socket
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from agent.supply.access import NOTHING, Access, Peer, Policy
-from agent.supply.caps import Buckets
+from agent.supply.caps import Buckets, Places
 from agent.supply.connection import Connection
 from agent.supply.feed import Feed
 from agent.supply.house import Audit, Limits
@@ -35,7 +35,8 @@ class Server:
 
     `activated` are listening sockets that systemd handed over (`listening.activated`), by name
     (`token`, `admin`); a path is bound only for the missing ones. `group` owns the token socket's
-    file; the admin socket stays with the agent's own user.
+    file; the admin socket stays with the agent's own user. `on_doubt` is told once of each reason
+    why a fact about a client, which a rule asks for, could not be found out.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Server:
         events: EventSource | None = None,
         group: str | None = None,
         audit: Audit = no_audit,
+        on_doubt: Callable[[str], None] = lambda _reason: None,
         limits: Limits | None = None,
         activated: Mapping[str, socket.socket] | None = None,
     ) -> None:
@@ -65,8 +67,13 @@ class Server:
         self._activated = dict(activated or {})
         self._listening: list[asyncio.Server] = []
         self._made: list[tuple[str, int]] = []  # path and inode of socket files that are ours
-        self._served: dict[Connection, str] = {}  # the client of each
-        self._per_client: Counter[str] = Counter()
+        self._served: dict[Connection, tuple[Places, str]] = {}  # where its client is counted
+        self._clients, self._administrators, self._own = (
+            Places(most=self.limits.connections, spare=self.limits.spare, few=self.limits.few)
+            for _ in range(3)
+        )
+        self._on_doubt = on_doubt
+        self._doubts: set[str] = set()  # bounded by the rules: they name no process
         self._buckets = Buckets()
         self._requests: Counter[tuple[str, int]] = Counter()
         self._numbers = itertools.count(1)
@@ -139,34 +146,32 @@ class Server:
     ) -> Response | Literal["welcome", "drop"]:
         if self._sweeping is None:
             self._schedule_sweep()
-        refusal = self._refusal(access)
+        places = self._places_for(connection, peer)
+        refusal = _refusal(places, access)
         if refusal is None:
-            self._served[connection] = access.key
-            self._per_client[access.key] += 1
+            self._served[connection] = places, access.key
             return "welcome"
         self._refused.add(connection)
         return "drop" if len(self._refused) > self.limits.refused else refusal
 
-    def _refusal(self, access: Access) -> Response | None:
-        if access.scopes == NOTHING:
-            detail = "the operator decides who may ask: docs/supply.md, Access"
-            return problem(NOT_PERMITTED, detail)
-        limit = access.caps.connections
-        if self._per_client[access.key] >= limit:
-            detail = f"the limit is {limit}; close some, or use one for many requests"
-            return problem(TOO_MANY, detail, retry_after=1)
-        if len(self._served) >= self.limits.connections:
-            return problem(BUSY, "too many connections", retry_after=1)
-        return None
+    def _places_for(self, connection: Connection, peer: Peer) -> Places:
+        """Neither root's programs nor any client can keep the administrator out, or the agent's own
+        question for the watchdog."""
+        if connection.admin:
+            return self._administrators
+        return self._own if peer.uid == self.policy.own_uid else self._clients
 
     def leave(self, connection: Connection) -> None:
         self._refused.discard(connection)
-        client = self._served.pop(connection, None)
-        if client is not None:
-            self._per_client[client] -= 1
-            if not self._per_client[client]:
-                del self._per_client[client]
+        if connection in self._served:
+            places, client = self._served.pop(connection)
+            places.give_back(client)
         self._empty.set()
+
+    def doubted(self, reason: str) -> None:
+        if reason not in self._doubts:
+            self._doubts.add(reason)
+            self._on_doubt(reason)
 
     def new_name(self) -> str:
         return f"{self._name}-{next(self._numbers)}"
@@ -196,3 +201,19 @@ class Server:
         self._sweeping = None
         if self._connections():
             self._schedule_sweep()
+
+
+def _refusal(places: Places, access: Access) -> Response | None:
+    """None: it is counted among those that are there."""
+    if access.scopes == NOTHING:
+        detail = "the operator decides who may ask: docs/supply.md, Access"
+        return problem(NOT_PERMITTED, detail)
+    match places.take(access.key, access.caps.connections):
+        case "client":
+            limit = access.caps.connections
+            detail = f"the limit is {limit}; close some, or use one for many requests"
+            return problem(TOO_MANY, detail, retry_after=1)
+        case "all":
+            return problem(BUSY, "too many connections", retry_after=1)
+        case None:
+            return None

@@ -46,7 +46,7 @@ def hold(age: float, left: float, client: str = "other", *, former_dies: bool = 
 
 
 def place(client: str = "third", left: float = 150.0) -> Waiting:
-    return Waiting(client=client, token=NAME, since=NOW - 10, until=NOW + left)
+    return Waiting(client=client, token=NAME, since=NOW - 10, until=NOW + left, seconds=300)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +160,13 @@ of date. `agent/supply/holds.py` says why.
 Sampled with a token of 1200 s, which is due for renewal after 1020 s. "60 s" is what is promised.
 "Renew first" needs a newer token, and the wish waits for it; then it is asked again. "Renewal" is
 when a planned one may begin; one for a token reported as refused may always. Where no hold can
-stand to be extended there is a dash."""
+stand to be extended there is a dash.
+
+Whoever is told to come back for a newer token gets it then, or in the next round if others wait
+longer. On servers whose tokens live less than some twelve minutes this takes a rule of its own: if
+holds end early and the token is replaced before that client is back, nobody may hold the new one
+beyond the time it was told, unless the new one will do for it then.
+`tests/supply/test_holds_rush.py` plays that."""
 
 
 if __name__ == "__main__":

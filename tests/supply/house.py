@@ -26,6 +26,7 @@ class House:
     token: str
     admin: str
     audited: list[tuple[Peer, str, str, float]] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
     async def get(self, target: str = "/v1/token", *headers: str, admin: bool = False) -> "Answer":
         return await self.ask(request("GET", target, *headers), admin=admin)
@@ -74,6 +75,7 @@ async def serving(
 ) -> AsyncIterator[House]:
     token, admin = str(folder / "token.sock"), str(folder / "admin.sock")
     audited: list[tuple[Peer, str, str, float]] = []
+    doubts: list[str] = []
     feed = feed or Feed(name="feed")
     server = Server(
         desk=desk,
@@ -83,11 +85,20 @@ async def serving(
         group=group,
         events=feed,
         audit=lambda peer, client, name, left: audited.append((peer, client, name, left)),
+        on_doubt=doubts.append,
         limits=limits or Limits(),
     )
     await server.start()
     try:
-        yield House(server=server, desk=desk, feed=feed, token=token, admin=admin, audited=audited)
+        yield House(
+            server=server,
+            desk=desk,
+            feed=feed,
+            token=token,
+            admin=admin,
+            audited=audited,
+            doubts=doubts,
+        )
     finally:
         await server.aclose()
 

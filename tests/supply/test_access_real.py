@@ -17,10 +17,12 @@ from pathlib import Path
 import pytest
 
 from agent.supply.access import NOTHING, Access, Policy, Rule, Scope, access
+from agent.supply.caps import CAPS
+from agent.supply.house import Limits
 from agent.supply.listening import listen
 from agent.supply.peer import PeerProcess, peer_of
 from tests.supply.desk import Desk
-from tests.supply.house import request, serving
+from tests.supply.house import eventually, request, serving
 from tests.supply.services import service_cgroup
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="becoming other users takes root")
@@ -261,3 +263,41 @@ def test_a_program_of_the_same_name_elsewhere_is_another(folder: Path) -> None:
         until_it_runs(connection, till)  # by its name it would be let in
         given, doubts = admitted(connection, Rule(name="till", exe=till))
         assert (given.key, doubts) == ("uid:0", [])
+
+
+# -- who comes when it is full --------------------------------------------------------------------
+
+
+async def test_root_among_the_clients_keeps_nobody_out(folder: Path, desk: Desk) -> None:
+    async with serving(folder, desk, policy=rules()) as house, contextlib.AsyncExitStack() as all_:
+        for _ in range(CAPS.connections):
+            await all_.enter_async_context(house.connection())
+        await eventually(lambda: len(house.server._served) == CAPS.connections)
+        assert (await house.get()).kind == "too-many-connections"
+        assert (await house.get(admin=True)).status == 200
+
+
+async def test_the_last_places_are_for_those_that_have_few(folder: Path, desk: Desk) -> None:
+    limits = Limits(connections=3, spare=1, few=1)
+    policy = rules(uids=frozenset({TILL, SHOP}))
+    async with serving(folder, desk, policy=policy, limits=limits) as house:
+        async with house.connection(), house.connection():
+            await eventually(lambda: len(house.server._served) == 2)
+            assert await status(house.token, 0, 0) == "503"
+            assert await status(house.token, TILL) == "200"
+            with held(house.token, TILL):
+                await eventually(lambda: len(house.server._served) == 3)
+                assert await status(house.token, SHOP) == "503"
+                assert await status(house.token, AGENT) == "200"
+                assert await status(house.admin, 0, 0) == "200"
+
+
+@contextlib.contextmanager
+def held(path: str, uid: int) -> Iterator[None]:
+    """A connection of that user's."""
+    words = command(_STAYS, path, uid, STAFF, (), "")
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
+        assert client.stdout is not None
+        assert client.stdout.readline() == b"in\n"
+        yield
+        client.communicate()

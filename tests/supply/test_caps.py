@@ -1,10 +1,11 @@
-"""What one client may ask in a time, whatever its pattern, and what is remembered of it."""
+"""What one client may ask in a time, what is remembered of it, and who still finds a place."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.supply.caps import CAPS, Buckets, Caps
+from agent.supply.caps import CAPS, Buckets, Caps, Places
+from agent.supply.house import Limits
 
 TILL = Caps(requests=10.0, burst=5)
 
@@ -89,3 +90,52 @@ def test_full_buckets_are_forgotten_first() -> None:
         buckets.take(f"client {number}", TILL, 0.0)
     buckets.take("late", TILL, 10.0)
     assert len(buckets) == 1
+
+
+# -- places ---------------------------------------------------------------------------------------
+
+NAMES = [f"client {number}" for number in range(9)]  # one more than can have all of the spare
+
+
+def places() -> Places:
+    limits = Limits()
+    return Places(most=limits.connections, spare=limits.spare, few=limits.few)
+
+
+def test_a_client_has_its_own_limit() -> None:
+    taken = places()
+    assert [taken.take("a", 2) for _ in range(3)] == [None, None, "client"]
+    assert taken.take("b", 2) is None
+    taken.give_back("a")
+    assert len(taken) == 2
+    assert taken.take("a", 2) is None
+
+
+def test_the_spare_places_are_for_those_that_have_few() -> None:
+    taken = Places(most=6, spare=3, few=2)
+    assert [taken.take("greedy", 9) for _ in range(4)] == [None] * 3 + ["all"]
+    assert [taken.take("till", 9) for _ in range(3)] == [None, None, "all"]
+    assert taken.take("kiosk", 9) is None
+    assert taken.take("late", 9) == "all"
+    for _ in range(3):
+        taken.give_back("greedy")
+    assert taken.take("till", 9) == "all"
+    taken.give_back("kiosk")
+    assert taken.take("till", 9) is None
+
+
+@given(st.lists(st.tuples(st.sampled_from(NAMES[:-1]), st.integers(-3, 40)), max_size=60))
+def test_a_client_finds_its_first_places_whatever_the_others_do(
+    moves: list[tuple[str, int]],
+) -> None:
+    """They come and go: so many connections more, or less."""
+    taken = places()
+    have = dict.fromkeys(NAMES, 0)
+    for name, change in moves:
+        for _ in range(change):
+            have[name] += taken.take(name, 1000) is None
+        for _ in range(min(-change, have[name])):
+            taken.give_back(name)
+            have[name] -= 1
+    assert len(taken) == sum(have.values()) <= Limits().connections
+    assert [taken.take(NAMES[-1], 1000) for _ in range(Limits().few)] == [None] * Limits().few

@@ -16,6 +16,7 @@ from agent.supply.holds_state import Hold
 from agent.supply.house import Limits
 from agent.supply.http1 import BODY_LIMIT, HEAD_LIMIT
 from agent.supply.operations import DEFAULT_WAIT, LONGEST_WAIT
+from agent.supply.policy_files import CONNECTIONS
 from agent.supply.stream import BACKLOG
 
 _DOCS = Path(__file__).parents[2] / "docs"
@@ -49,7 +50,8 @@ def test_the_limits_are_the_ones_enforced() -> None:
         f"Head {HEAD_LIMIT // 1024} KiB, body {BODY_LIMIT // 1024} KiB, "
         f"target {contract.TARGET_LIMIT // 1024} KiB, {limits.request:g} s for a request to arrive "
         f"and for an answer to be read, {limits.idle:g} s between requests of a kept connection, "
-        f"{limits.answer:g} s for an answer, {limits.connections} connections in all, "
+        f"{limits.answer:g} s for an answer, {limits.connections} connections in all, the last "
+        f"{limits.spare} of them for clients with fewer than {limits.few}, "
         f"{HOLDS.in_all} holds in all. Unless its policy says otherwise, a client has "
         f"{CAPS.connections} connections and {CAPS.holds} holds at a time, and {CAPS.requests:g} "
         f"requests a second in the long run, {CAPS.burst} at once."
@@ -69,6 +71,15 @@ def test_the_figures_of_the_problems_are_the_ones_in_force() -> None:
     text = " ".join((_DOCS / "problems.md").read_text().split())
     assert f"allows ({CAPS.holds} unless it says otherwise), or there are {HOLDS.in_all} in" in text
     assert f"connections open as its policy allows ({CAPS.connections} unless" in text
+    limits = Limits()
+    assert (
+        f"there are {limits.connections}, and the last {limits.spare} are for clients with fewer "
+        f"than {limits.few}." in text
+    )
+    assert CONNECTIONS.meaning.startswith(
+        f"Connections at a time, of the {limits.connections} for everybody; the last {limits.spare}"
+        f" are for clients with fewer than {limits.few}."
+    )
     assert f"({CAPS.requests:g} times a second in the long run and {CAPS.burst} at once" in text
     assert f"for {HOLDS.grace:g} s from then this client keeps its place" in text
 

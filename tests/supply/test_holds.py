@@ -20,6 +20,7 @@ from agent.supply.holds_state import (
     NoHold,
     Present,
     Queued,
+    Waiting,
     Wish,
 )
 from tests.supply.holds_table import DOCUMENT, NAME, NOW, at, document, hold, place, token
@@ -218,6 +219,56 @@ def test_without_a_token_there_is_something_to_wait_for() -> None:
     holds, answer = ask(Holds(), wish(60), none)
     assert answer == Queued(retry_at=NOW + 4, in_the_way=None, trouble="no route")
     assert holds.waiting[0].token is None
+
+
+# -- the token was replaced before they came back -------------------------------------------------
+
+BRIEF = brief(300, age=5)  # due when it is 255 s old, so 225 s are worth a renewal
+SOON = Waiting(client="a", token=OLDER, since=NOW - 99, until=NOW + 90, seconds=300)  # in 60 s
+
+
+def test_the_new_token_is_not_held_beyond_the_time_somebody_was_told() -> None:
+    expected = Holds(waiting=(SOON,))
+    assert isinstance(ask(expected, wish(60, "b"), BRIEF)[1], Held)
+    holds, answer = ask(expected, wish(61, "b"), BRIEF)
+    assert answer == Queued(retry_at=NOW + 60, in_the_way=None, trouble=None)
+    assert [(one.client, one.token) for one in holds.waiting] == [("a", OLDER), ("b", None)]
+    mine = replace(hold(5, 30, "b"), latest=NOW + 250)
+    assert given_hold(
+        ask(replace(expected, active=(mine,)), wish(180, "b", extends="b-1"), BRIEF)[1]
+    ) == replace(mine, until=NOW + 60)
+
+
+def test_from_then_on_a_renewal_does_for_both() -> None:
+    """Also if it is late: a token made at the time it was told is fresh when it comes at last."""
+    holds, _ = ask(Holds(waiting=(SOON,)), wish(225, "b"), BRIEF)
+    then = NOW + 60
+    assert queued(ask(holds, wish(225, "b"), BRIEF, then)[1]).retry_at == then
+    fresh = Present(token=replace(NEXT, issued_at=then, expires_at=then + 300), former_dies=True)
+    holds, _ = seen(holds, fresh, then)
+    holds, answer = ask(holds, wish(225, "b"), fresh, then)
+    assert given_hold(answer).until == then + 225
+    assert isinstance(ask(holds, wish(300, "a"), fresh, then + LIMITS.grace - 1)[1], Held)
+
+
+@pytest.mark.parametrize(
+    ("one", "present"),
+    [
+        (SOON, YOUNG),  # a token of 1200 s does for it
+        (replace(SOON, seconds=100.0), BRIEF),
+        (replace(SOON, token=None), BRIEF),
+        (replace(SOON, client="b"), BRIEF),
+        (SOON, replace(BRIEF, former_dies=False)),
+    ],
+)
+def test_whom_the_new_token_does_for_is_in_nobodys_way(one: Waiting, present: Present) -> None:
+    assert isinstance(ask(Holds(waiting=(one,)), wish(225, "b"), present)[1], Held)
+
+
+def test_nobody_is_in_the_way_of_those_that_wait_longer() -> None:
+    before = replace(SOON, client="b", until=NOW + 30)
+    assert isinstance(ask(Holds(waiting=(before, SOON)), wish(225, "b"), BRIEF)[1], Held)
+    assert isinstance(ask(Holds(waiting=(SOON, before)), wish(225, "b"), BRIEF)[1], Queued)
 
 
 # -- renewals under way, failed, doubtful ---------------------------------------------------------

@@ -122,6 +122,8 @@ async def test_a_user_without_access_is_6(house: House) -> None:
     _, err = await process.communicate()
     assert process.returncode == 6
     assert b"this user may not open" in err
+    for door in (b"group", b"allow_uids", b"clients.d"):
+        assert door in err
 
 
 def test_help_names_options_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -125,6 +125,15 @@ async def test_the_administrator_lends_the_display_and_takes_it_back(house: Hous
     assert house.desk.lent == [True, False]
 
 
+async def test_a_client_with_permission_borrows_the_display(folder: Path, desk: Desk) -> None:
+    release, claim = request("POST", "/v1/display/release"), request("POST", "/v1/display/claim")
+    async with serving(folder, desk, policy=till(scopes=CLIENT | {Scope.DISPLAY})) as house:
+        for data in (release, claim):
+            assert (await house.ask(data)).status == 202
+        assert desk.lent == [True, False]
+        assert (await house.get("/v1/pairing")).kind == "not-permitted"
+
+
 @pytest.mark.parametrize(
     "data", [request("DELETE", "/v1/grant"), request("POST", "/v1/store/rekey")]
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.supply.access import Policy
+from agent.supply.access import Policy, Rule
 from tests.supply.desk import Desk
 from tests.supply.house import (
     House,
@@ -255,6 +255,16 @@ async def test_with_a_group_alone_the_file_decides(folder: Path, desk: Desk) -> 
     async with serving(folder, desk, group="daemon") as house:
         assert await ask_as(house.token, uid=4003, groups="1") == "HTTP/1.1 200 OK"
         assert await ask_as(house.token, uid=4003) == "PermissionError"
+
+
+async def test_what_cannot_be_found_out_about_a_client_is_told_once(
+    folder: Path, desk: Desk
+) -> None:
+    rule = Rule(name="till", exe=f"{folder}/none")
+    async with serving(folder, desk, policy=Policy(own_uid=-1, rules=(rule,))) as house:
+        for _ in range(3):
+            await house.get()
+        assert house.doubts == [f"{folder}/none: No such file or directory"]
 
 
 # -- the end --------------------------------------------------------------------------------------
