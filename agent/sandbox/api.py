@@ -41,6 +41,8 @@ class Api:
                 return await self._approve(request, session, device)
             case ("POST", "smart", "transactions"):
                 return await self._create_payment(request, session)
+            case ("GET", "smart", "transactions", payment):
+                return self._look_up(session, payment.upper())
             case ("POST", "smart", "transactions", payment, "start", "cashless"):
                 return await self._pay(session, token, payment.upper())
             case _:
@@ -92,6 +94,13 @@ class Api:
                 world, session, sum_cents=amount, currency=currency, now=now, draw=draw
             )
         )
+        return JSONResponse(_transaction(payment))
+
+    def _look_up(self, session: Session, payment_id: str) -> Response:
+        """What became of a payment, for who did not hear: a connection broke, or a token died."""
+        payment = payments.of(self._ledger.world, session, payment_id)
+        if payment is None:
+            return _error(404, "ProductNotFoundException", "No such transaction", 404)
         return JSONResponse(_transaction(payment))
 
     async def _pay(self, session: Session, token: str, payment_id: str) -> Response:

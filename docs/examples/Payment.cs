@@ -158,22 +158,30 @@ sealed class Api(HttpClient http, string root, HttpClient agent, Token token)
     /// <summary>Refused: the token was, on the way, whether or not the next one helped.</summary>
     public async Task<(HttpStatusCode Status, JsonElement Body, bool Refused)> PostAsync(string path, object? body = null)
     {
-        var answer = await SendAsync(path, body);
+        var answer = await SendAsync(HttpMethod.Post, path, body, Payment.Longest);
         var refused = TokenRefused(answer);
         if (refused && await Agent.NextAsync(agent, Token) is { } next)
         {
             Token = next;
-            answer = await SendAsync(path, body);
+            answer = await SendAsync(HttpMethod.Post, path, body, Payment.Longest);
         }
         return (answer.Status, answer.Body, refused);
     }
 
-    async Task<(HttpStatusCode Status, JsonElement Body)> SendAsync(string path, object? body)
+    public Task<(HttpStatusCode Status, JsonElement Body)> GetAsync(string path) =>
+        SendAsync(HttpMethod.Get, path, null, TimeSpan.FromSeconds(10));
+
+    async Task<(HttpStatusCode Status, JsonElement Body)> SendAsync(
+        HttpMethod method, string path, object? body, TimeSpan longest)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, root + path);
+        using var request = new HttpRequestMessage(method, root + path);
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Token.AccessToken);
-        request.Content = body is null ? new StringContent("") : JsonContent.Create(body);
-        using var answer = await http.SendAsync(request);
+        if (method == HttpMethod.Post)
+        {
+            request.Content = body is null ? new StringContent("") : JsonContent.Create(body);
+        }
+        using var patience = new CancellationTokenSource(longest);
+        using var answer = await http.SendAsync(request, patience.Token);
         var isJson = answer.Content.Headers.ContentType?.MediaType == "application/json";
         return (answer.StatusCode, isJson ? await answer.Content.ReadFromJsonAsync<JsonElement>() : default);
     }
@@ -192,6 +200,9 @@ static class Payment
 {
     const int Paid = 0, NotPaidCode = 1, Unknown = 3;
 
+    /// <summary>A second apart, for what became of a payment.</summary>
+    const int Looks = 3;
+
     /// <summary>How long the cardholder may take.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromSeconds(150);
 
@@ -203,7 +214,7 @@ static class Payment
             PooledConnectionLifetime = TimeSpan.Zero,
             AllowAutoRedirect = false,
         };
-        using var http = new HttpClient(handler) { Timeout = Longest };
+        using var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
         using var agent = Agent.Connect(TimeSpan.FromSeconds(40));
         var api = new Api(http, root, agent, await Agent.HoldAsync(agent));
         try
@@ -228,32 +239,60 @@ static class Payment
     /// <summary>Ask the cardholder; the answer comes when that is done.</summary>
     static async Task<int> StartAsync(Api api, string payment)
     {
-        string why;
+        var path = $"/Smart/Transactions/{payment}";
+        string? ended = null;
         try
         {
-            var (status, body, refused) = await api.PostAsync($"/Smart/Transactions/{payment}/start/cashless");
-            switch ((int)status, Text(body, "status"))
+            var (status, body, refused) = await api.PostAsync($"{path}/start/cashless");
+            switch ((int)status)
             {
-                case (200, "ok"):
-                    Console.WriteLine($"paid {payment}");
-                    return Paid;
-                case (200, { } other):
-                    return No(other);
-                // A "no" is one only if the token was not refused: by then the cardholder may have begun.
-                case (>= 400 and < 500, _) when !refused:
-                    return No($"the API answered {(int)status}");
-                default:
-                    why = $"the API answered {(int)status}";
+                case 200:
+                    ended = Text(body, "status");
                     break;
+                // A "no" is one only if the token was not refused: by then the cardholder may have begun.
+                case >= 400 and < 500 when !refused:
+                    return No($"the API answered {(int)status}");
             }
         }
         catch (Exception e) when (e is NotPaid or HttpRequestException or TaskCanceledException or JsonException)
         {
-            why = e.Message;
+            Console.Error.WriteLine($"no answer: {e.Message}");
         }
-        Console.Error.WriteLine($"nobody knows: {why}");
-        Console.Error.WriteLine($"look up {payment} before the customer pays again");
-        return Unknown;
+        ended ??= await LookUpAsync(api, path);
+        switch (ended)
+        {
+            case "ok":
+                Console.WriteLine($"paid {payment}");
+                return Paid;
+            case null:
+                Console.Error.WriteLine($"nobody knows: look up {payment} before the customer pays again");
+                return Unknown;
+            default:
+                return No(ended);
+        }
+    }
+
+    /// <summary>How a payment ended, if nobody told; null while the cardholder may be at it.</summary>
+    static async Task<string?> LookUpAsync(Api api, string path)
+    {
+        for (var i = 0; i < Looks; i++)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1));
+            try
+            {
+                var (status, body) = await api.GetAsync(path);
+                var found = status == HttpStatusCode.OK ? Text(body, "status") : null;
+                if (found is "ok" or "failed")
+                {
+                    return found;
+                }
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException or JsonException)
+            {
+                Console.Error.WriteLine($"no answer: {e.Message}");
+            }
+        }
+        return null;
     }
 
     static int No(string why)

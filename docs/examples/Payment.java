@@ -38,6 +38,8 @@ public final class Payment {
     static final Duration HOLD = Duration.ofSeconds(180);
     /** The stream of events has a sign of life every 15 s. */
     static final Duration SILENCE = Duration.ofSeconds(45);
+    /** A second apart, for what became of a payment. */
+    static final int LOOKS = 3;
 
     /** Nothing was paid. */
     static final class NotPaid extends Exception {
@@ -217,7 +219,11 @@ public final class Payment {
         }
 
         Reply post(String path, String body) throws IOException, InterruptedException, NotPaid {
-            Answer answer = send(path, body);
+            HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(base + path))
+                .timeout(PAYMENT)
+                .header("Content-Type", "application/json")
+                .POST(HttpRequest.BodyPublishers.ofString(body));
+            Answer answer = send(request);
             if (!tokenRefused(answer)) {
                 return new Reply(answer, false);
             }
@@ -226,17 +232,16 @@ public final class Payment {
                 return new Reply(answer, true);
             }
             token = next;
-            return new Reply(send(path, body), true);
+            return new Reply(send(request), true);
         }
 
-        private Answer send(String path, String body) throws IOException, InterruptedException {
-            HttpRequest request = HttpRequest.newBuilder(URI.create(base + path))
-                .timeout(PAYMENT)
-                .header("Authorization", "Bearer " + token.access())
-                .header("Content-Type", "application/json")
-                .POST(HttpRequest.BodyPublishers.ofString(body))
-                .build();
-            HttpResponse<String> response = http.send(request, BodyHandlers.ofString());
+        Answer get(String path) throws IOException, InterruptedException {
+            return send(HttpRequest.newBuilder(URI.create(base + path)).timeout(Duration.ofSeconds(10)));
+        }
+
+        private Answer send(HttpRequest.Builder request) throws IOException, InterruptedException {
+            request.setHeader("Authorization", "Bearer " + token.access());
+            HttpResponse<String> response = http.send(request.build(), BodyHandlers.ofString());
             return new Answer(response.statusCode(), response.body());
         }
     }
@@ -275,9 +280,10 @@ public final class Payment {
 
     /** Ask the cardholder; the answer comes when that is done. */
     static int start(Api api, String payment) throws InterruptedException {
+        String path = "/Smart/Transactions/" + payment;
         String status;
         try {
-            Reply reply = api.post("/Smart/Transactions/" + payment + "/start/cashless", "");
+            Reply reply = api.post(path + "/start/cashless", "");
             Answer answer = reply.answer();
             // A "no" is one only if the token was not refused: by then the cardholder may have begun.
             if (answer.status() >= 400 && answer.status() < 500 && !reply.refused()) {
@@ -288,8 +294,11 @@ public final class Payment {
                 throw new IOException("the API answered " + answer.status());
             }
         } catch (IOException | NotPaid e) {
-            System.err.println("nobody knows: " + e);
-            System.err.println("look up " + payment + " before the customer pays again");
+            System.err.println("no answer: " + e);
+            status = lookUp(api, path);
+        }
+        if (status == null) {
+            System.err.println("nobody knows: look up " + payment + " before the customer pays again");
             return UNKNOWN;
         }
         if (!status.equals("ok")) {
@@ -297,6 +306,23 @@ public final class Payment {
         }
         System.out.println("paid " + payment);
         return PAID;
+    }
+
+    /** How a payment ended, if nobody told; null while the cardholder may be at it. */
+    static String lookUp(Api api, String path) throws InterruptedException {
+        for (int i = 0; i < LOOKS; i++) {
+            Thread.sleep(1000);
+            try {
+                Answer answer = api.get(path);
+                String status = answer.status() == 200 ? answer.member("status") : null;
+                if ("ok".equals(status) || "failed".equals(status)) {
+                    return status;
+                }
+            } catch (IOException e) {
+                System.err.println("no answer: " + e);
+            }
+        }
+        return null;
     }
 
     // -- events -----------------------------------------------------------------------------------

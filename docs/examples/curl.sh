@@ -12,6 +12,7 @@ set -eu
 SOCKET=${POS_AGENT_SOCKET:-/run/pos-agent/token.sock}
 PAYMENT=150 # s; how long the cardholder may take
 HOLD=180    # s; longer than a payment, with what comes before. The agent grants up to 300
+LOOKS='1 2 3' # a second apart, for what became of a payment
 NOT_PAID=1 USAGE=2 UNKNOWN=3
 
 complain() {
@@ -67,10 +68,15 @@ next_token() {
 # -- the API --------------------------------------------------------------------------------------
 
 # The token goes through a pipe: everybody can see a command line.
-post() { # PATH BODY
+get() { # PATH [CURL OPTION...]
+  path=$1
+  shift
   answer=$(printf 'Authorization: Bearer %s' "$token" |
-    curl --silent --show-error --max-time "$PAYMENT" --header @- \
-      --header 'Content-Type: application/json' --data "$2" --write-out '\n%{http_code}' "$api$1")
+    curl --silent --show-error --max-time 10 --header @- --write-out '\n%{http_code}' \
+      "$@" "$api$path")
+}
+post() { # PATH BODY
+  get "$1" --max-time "$PAYMENT" --header 'Content-Type: application/json' --data "$2"
 }
 
 # RFC 6750 section 3.1 says 401; Secucard says 403 with the code 2003.
@@ -87,6 +93,18 @@ call() { # PATH BODY; fails where no answer came
   fi
 }
 
+# How a payment ended, if nobody told. Fails while the cardholder may be at it.
+look_up() { # PATH
+  for _ in $LOOKS; do
+    sleep 1
+    get "$1" || continue
+    case "$(status) $(find .status)" in
+      '200 ok' | '200 failed') return ;;
+    esac
+  done
+  return 1
+}
+
 pay() { # CENTS
   trap release EXIT
   trap 'exit $UNKNOWN' HUP INT TERM
@@ -100,21 +118,21 @@ pay() { # CENTS
     return $NOT_PAID
   fi
   call "/Smart/Transactions/$payment/start/cashless" '' || true # until the cardholder is done
+  known=
   case "$(status) $(find .status)" in
-    '200 ok')
-      echo "paid $payment"
-      return
-      ;;
-    '200 '?* | 4*)
-      # A "no" is one only if the token was not refused: by then the cardholder may have begun.
-      if [ "$(status)" = 200 ] || [ -z "$refused" ]; then
-        complain "not paid: $(status) $(find .status)"
-        return $NOT_PAID
-      fi
-      ;;
+    '200 '?*) known=yes ;;
+    # A "no" is one only if the token was not refused: by then the cardholder may have begun.
+    4*) [ -n "$refused" ] || known=yes ;;
   esac
-  complain "nobody knows: look up $payment before the customer pays again"
-  return $UNKNOWN
+  if [ -z "$known" ] && ! look_up "/Smart/Transactions/$payment"; then
+    complain "nobody knows: look up $payment before the customer pays again"
+    return $UNKNOWN
+  fi
+  if [ "$(status) $(find .status)" != '200 ok' ]; then
+    complain "not paid: $(status) $(find .status)"
+    return $NOT_PAID
+  fi
+  echo "paid $payment"
 }
 
 # -- events ---------------------------------------------------------------------------------------

@@ -24,7 +24,8 @@ enum { PAID, NOT_PAID, USAGE, UNKNOWN };
 enum {
     PAYMENT = 150, /* s; how long the cardholder may take */
     HOLD = 180,    /* s; longer than a payment, with what comes before. The agent grants up to 300 */
-    SILENCE = 45   /* s; the stream of events has a sign of life every 15 */
+    SILENCE = 45,  /* s; the stream of events has a sign of life every 15 */
+    LOOKS = 3      /* a second apart, for what became of a payment */
 };
 
 /* -- JSON: the members and strings of an object; all the rest is only looked past --------------- */
@@ -229,6 +230,7 @@ static bool next_token(CURL *agent, struct token *token)
 
 /* -- the API ------------------------------------------------------------------------------------ */
 
+/* A GET if there is no body. */
 static void send_with(const struct token *token, CURL *api, const char *url, const char *body,
                       struct answer *answer)
 {
@@ -237,7 +239,7 @@ static void send_with(const struct token *token, CURL *api, const char *url, con
 
     snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", token->access);
     headers = curl_slist_append(headers, authorization);
-    ask(api, "POST", url, body, headers, answer);
+    ask(api, body == NULL ? "GET" : "POST", url, body, headers, answer);
     curl_slist_free_all(headers);
 }
 
@@ -264,10 +266,35 @@ static bool call(CURL *agent, struct token *token, CURL *api, const char *url, c
     return true;
 }
 
+/* What a payment's status is, if the answer tells; else "". */
+static const char *told(const struct answer *answer, char *out, size_t size)
+{
+    const bool fine = answer->result == CURLE_OK && answer->status == 200;
+
+    return text(fine ? member(answer->body, "status") : NULL, out, size);
+}
+
+/* How a payment ended, if nobody told; "" while the cardholder may be at it. */
+static const char *look_up(const struct token *token, CURL *api, const char *url, char *out,
+                           size_t size)
+{
+    static struct answer answer;
+
+    curl_easy_setopt(api, CURLOPT_TIMEOUT, 10L);
+    for (int i = 0; i < LOOKS; i++) {
+        sleep(1);
+        send_with(token, api, url, NULL, &answer);
+        told(&answer, out, size);
+        if (strcmp(out, "ok") == 0 || strcmp(out, "failed") == 0)
+            return out;
+    }
+    return text(NULL, out, size);
+}
+
 static int pay_with(struct token *token, CURL *agent, CURL *api, const char *base, long cents)
 {
     static struct answer answer;
-    char url[1024], body[128], id[128], status[64];
+    char url[1024], start[1100], body[128], id[128], status[64];
 
     snprintf(url, sizeof url, "%s/Smart/Transactions", base);
     snprintf(body, sizeof body, "{\"basket_info\":{\"sum\":%ld,\"currency\":\"EUR\"}}", cents);
@@ -277,22 +304,28 @@ static int pay_with(struct token *token, CURL *agent, CURL *api, const char *bas
         complain("not paid", &answer);
         return NOT_PAID;
     }
-    snprintf(url, sizeof url, "%s/Smart/Transactions/%s/start/cashless", base, id);
+    snprintf(url, sizeof url, "%s/Smart/Transactions/%s", base, id);
+    snprintf(start, sizeof start, "%s/start/cashless", url);
     /* The answer comes when the cardholder is done. */
-    const bool refused = call(agent, token, api, url, "", &answer);
-    text(member(answer.body, "status"), status, sizeof status);
-    if (answer.result == CURLE_OK && answer.status == 200 && strcmp(status, "ok") == 0) {
+    const bool refused = call(agent, token, api, start, "", &answer);
+    /* A "no" is one only if the token was not refused: by then the cardholder may have begun. */
+    if (answer.result == CURLE_OK && answer.status >= 400 && answer.status < 500 && !refused) {
+        complain("not paid", &answer);
+        return NOT_PAID;
+    }
+    if (*told(&answer, status, sizeof status) == '\0') {
+        complain("no answer", &answer);
+        look_up(token, api, url, status, sizeof status);
+    }
+    if (strcmp(status, "ok") == 0) {
         printf("paid %s\n", id);
         return PAID;
     }
-    /* A "no" is one only if the token was not refused: by then the cardholder may have begun. */
-    if (answer.result == CURLE_OK && ((answer.status == 200 && *status != '\0') ||
-                                      (answer.status >= 400 && answer.status < 500 && !refused))) {
-        fprintf(stderr, "not paid: %ld %s\n", answer.status, status);
+    if (*status != '\0') {
+        fprintf(stderr, "not paid: %s\n", status);
         return NOT_PAID;
     }
-    complain("nobody knows", &answer);
-    fprintf(stderr, "look up %s before the customer pays again\n", id);
+    fprintf(stderr, "nobody knows: look up %s before the customer pays again\n", id);
     return UNKNOWN;
 }
 

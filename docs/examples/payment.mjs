@@ -16,6 +16,7 @@ const [PAID, NOT_PAID, USAGE, UNKNOWN] = [0, 1, 2, 3];
 const PAYMENT = 150; // s; how long the cardholder may take
 const HOLD = 180; // s; longer than a payment, with what comes before. The agent grants up to 300
 const SILENCE = 45; // s; the stream of events has a sign of life every 15
+const LOOKS = 3; // a second apart, for what became of a payment
 
 /** Nothing was paid. */
 class NotPaid extends Error {}
@@ -75,26 +76,30 @@ class Api {
 
   /** `refused`: the token was, on the way, whether or not the next one helped. */
   async post(path, body = null) {
-    let answer = await this.#send(path, body);
+    let answer = await this.#send("POST", path, body, PAYMENT);
     const refused = await tokenRefused(answer);
     const next = refused ? await nextToken(this.held) : null;
     if (next !== null) {
       this.held = next;
-      answer = await this.#send(path, body);
+      answer = await this.#send("POST", path, body, PAYMENT);
     }
     return { answer, refused };
   }
 
-  #send(path, body) {
+  get(path) {
+    return this.#send("GET", path, null, 10);
+  }
+
+  #send(method, path, body, timeout) {
     return fetch(this.base + path, {
-      method: "POST",
+      method,
       headers: {
         Authorization: `Bearer ${this.held.access_token}`,
         "Content-Type": "application/json",
       },
       body: body && JSON.stringify(body),
       redirect: "error",
-      signal: AbortSignal.timeout(PAYMENT * 1000),
+      signal: AbortSignal.timeout(timeout * 1000),
     });
   }
 }
@@ -132,22 +137,41 @@ function no(why) {
 
 /** Ask the cardholder; the answer comes when that is done. */
 async function start(api, payment) {
+  const path = `/Smart/Transactions/${payment}`;
   let status;
   try {
-    const { answer, refused } = await api.post(`/Smart/Transactions/${payment}/start/cashless`);
+    const { answer, refused } = await api.post(`${path}/start/cashless`);
     // A "no" is one only if the token was not refused: by then the cardholder may have begun.
     if (answer.status >= 400 && answer.status < 500 && !refused) return no(answer.status);
     if (answer.status !== 200) throw new Error(`the API answered ${answer.status}`);
     ({ status } = await answer.json());
     if (typeof status !== "string") throw new Error("the answer has no status");
   } catch (error) {
-    console.error(`nobody knows: ${error.cause?.message ?? error.message}`);
-    console.error(`look up ${payment} before the customer pays again`);
+    console.error(`no answer: ${error.cause?.message ?? error.message}`);
+    status = await lookUp(api, path);
+  }
+  if (status === null) {
+    console.error(`nobody knows: look up ${payment} before the customer pays again`);
     return UNKNOWN;
   }
   if (status !== "ok") return no(status);
   console.log(`paid ${payment}`);
   return PAID;
+}
+
+/** How a payment ended, if nobody told; null while the cardholder may be at it. */
+async function lookUp(api, path) {
+  for (let i = 0; i < LOOKS; i++) {
+    await sleep(1000);
+    try {
+      const answer = await api.get(path);
+      const { status } = answer.status === 200 ? await answer.json() : {};
+      if (status === "ok" || status === "failed") return status;
+    } catch (error) {
+      console.error(`no answer: ${error.cause?.message ?? error.message}`);
+    }
+  }
+  return null;
 }
 
 // -- events ---------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ call once with the next one.
 
 import json
 import sys
+import time
 
 import httpx
 
@@ -18,6 +19,7 @@ from agent.supply.client import SupplyError, events, hold
 PAID, NOT_PAID, USAGE, UNKNOWN = range(4)
 PAYMENT = 150  # s; how long the cardholder may take
 HOLD = 180  # s; longer than a payment, with what comes before. The agent grants up to 300
+LOOKS = 3  # a second apart, for what became of a payment
 
 
 def pay(base: str, cents: int) -> int:
@@ -50,16 +52,32 @@ def start(api: httpx.Client, base: str, payment: str) -> int:
             complain(f"not paid: {answer.status_code}")
             return NOT_PAID
         answer.raise_for_status()
-        status = member(answer, "status")
+        status: str | None = member(answer, "status")
     except (SupplyError, httpx.HTTPError, ValueError) as error:  # silence is no "no"
-        complain(f"nobody knows: {error}")
-        complain(f"look up {payment} before the customer pays again")
+        complain(f"no answer: {error}")
+        status = look_up(api, f"{base}/Smart/Transactions/{payment}")
+    if status is None:
+        complain(f"nobody knows: look up {payment} before the customer pays again")
         return UNKNOWN
     if status != "ok":
         complain(f"not paid: {status}")
         return NOT_PAID
     print(f"paid {payment}")
     return PAID
+
+
+def look_up(api: httpx.Client, url: str) -> str | None:
+    """How the payment ended; None while the cardholder may be at it, or if the API cannot tell."""
+    for _ in range(LOOKS):
+        time.sleep(1)
+        try:
+            answer = api.get(url, timeout=10)
+            answer.raise_for_status()
+            if (status := member(answer, "status")) in ("ok", "failed"):
+                return status
+        except (SupplyError, httpx.HTTPError, ValueError) as error:
+            complain(f"no answer: {error}")
+    return None
 
 
 def token_refused(answer: httpx.Response) -> bool:

@@ -35,13 +35,26 @@ _STARTED: dict[str, tuple[int, str]] = {
     "no status": (200, json.dumps({"merchant": {"status": "ok"}})),
 }
 
-
 # After a first answer that refused the token.
 _STARTED_AGAIN: dict[str, tuple[int, str]] = {
     "token died": _STARTED["ok"],
     "token died meanwhile": (404, json.dumps({"status": "error", "code": 404})),
 }
 _DEAD_TOKEN = (403, json.dumps({"status": "error", "code": 2003}))
+
+
+def _is(status: str) -> tuple[int, str]:
+    return 200, json.dumps({"id": PAYMENT, "status": status})
+
+
+# What the API says of the payment later, one answer after the other; the last one for ever.
+_FOUND: dict[str, tuple[tuple[int, str], ...]] = {
+    "broken": ((502, ""), _is("ok")),
+    "no status": (_is("failed"),),
+    "silence": (_is("running"), _is("failed")),
+    "token died meanwhile": (_is("ok"),),
+}
+_NOT_FOUND = (404, json.dumps({"status": "error", "code": 404}))
 
 
 class Shop(ThreadingHTTPServer):
@@ -78,6 +91,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(*(_DEAD_TOKEN if first else _STARTED_AGAIN[self.server.ending]))
         else:
             self._answer(*_STARTED[self.server.ending])
+
+    def do_GET(self) -> None:
+        self.server.seen.append((self.path, "", self.server.look()))
+        before = sum(path == self.path for path, _, _ in self.server.seen) - 1
+        found = _FOUND.get(self.server.ending, (_NOT_FOUND,))
+        self._answer(*found[min(before, len(found) - 1)])
 
     def _answer(self, status: int, body: str) -> None:
         self.send_response(status)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -99,6 +100,20 @@ def test_it_pays_under_a_hold_and_survives_a_dead_token(
     assert hold_changes(paired, before, len(expected)) == expected
 
 
+@languages
+def test_when_a_token_dies_under_the_cardholder_the_next_one_finds_out(
+    program: Program, paired: Terminal, sandbox: SandboxServer
+) -> None:
+    sandbox.set(cardholder_seconds=1.0)
+    with ThreadPoolExecutor(1) as checkout:
+        paying = checkout.submit(program.run, "pay", sandbox.api, "1250", socket=paired.socket)
+        paired.until(lambda: [one.status for one in sandbox.world.payments] == ["running"])
+        sandbox.kill_access_tokens()
+        outcome = paying.result()
+    assert [one.status for one in sandbox.world.payments] == ["failed"]
+    assert outcome.code == NOT_PAID, outcome
+
+
 def assert_paid(outcome: Outcome, sandbox: SandboxServer) -> None:
     assert outcome.code == PAID, outcome
     payment = sandbox.world.payments[-1]
@@ -156,14 +171,14 @@ ENDINGS: dict[Ending, tuple[int, int]] = {
     "ok": (PAID, 2),
     "declined": (NOT_PAID, 2),
     "no": (NOT_PAID, 2),
-    "broken": (UNKNOWN, 2),
-    "nonsense": (UNKNOWN, 2),
-    "no status": (UNKNOWN, 2),
-    "silence": (UNKNOWN, 2),
+    "broken": (PAID, 4),  # found out by asking what became of it
+    "nonsense": (UNKNOWN, 5),
+    "no status": (NOT_PAID, 3),
+    "silence": (NOT_PAID, 4),
     "no id": (NOT_PAID, 1),
     "dead token": (NOT_PAID, 2),  # and the next one is dead, too
     "token died": (PAID, 3),
-    "token died meanwhile": (UNKNOWN, 3),  # the cardholder may have begun with the first
+    "token died meanwhile": (PAID, 4),  # the cardholder had begun with the first
 }
 
 
@@ -183,6 +198,8 @@ async def test_it_says_what_is_known_and_asks_no_cardholder_twice(
                 assert (PAYMENT in outcome.out + outcome.err) == (code in (PAID, UNKNOWN))
                 assert [len(holds) for _, _, holds in api.seen] == [1] * requests
                 assert not desk.held
+                looked = [path for path, body, _ in api.seen if path.endswith(PAYMENT)]
+                assert len(looked) == max(0, requests - (3 if "token died" in ending else 2))
                 sent = json.loads(api.seen[0][1])
                 assert sent == {"basket_info": {"sum": 1250, "currency": "EUR"}}
         assert len(desk.rejections) == 3

@@ -82,6 +82,39 @@ def test_a_payment_blocks_until_the_cardholder_is_done(device: Device) -> None:
     assert again.status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("renewed", "survives", "status"),
+    [(False, False, "ok"), (True, False, "failed"), (True, True, "ok")],
+)
+def test_what_became_of_a_payment_can_be_asked_at_any_time(
+    device: Device, renewed: bool, survives: bool, status: str
+) -> None:
+    """With a newer token as well: the one it was started with may be dead by then."""
+    device.sandbox.set(cardholder_seconds=0.5, payment_survives_renewal=survives)
+    tokens = device.pair()
+    token = tokens["access_token"]
+    created = payment(device, token).json()
+    path = f"/Smart/Transactions/{created['id']}"
+    assert device.api("GET", path, token).json() == created
+    call = threading.Thread(target=lambda: device.api("POST", f"{path}/start/cashless", token))
+    call.start()
+    _until(lambda: device.sandbox.world.payments[-1].status == "running")
+    assert device.api("GET", path, token).json() == {**created, "status": "running"}
+    if renewed:
+        old, token = token, device.refresh(tokens["refresh_token"]).json()["access_token"]
+        assert device.api("GET", path, old).status_code == 403
+    call.join()
+    assert device.api("GET", path, token).json() == {**created, "status": status}
+
+
+def test_nobody_sees_anothers_payments(device: Device) -> None:
+    created = payment(device, device.pair()["access_token"]).json()
+    other = Device(client=device.client, sandbox=device.sandbox, uuid="/vendor/a/serial/2")
+    for path in (f"/Smart/Transactions/{created['id']}", "/Smart/Transactions/STX_NONE"):
+        answer = other.api("GET", path, other.pair()["access_token"])
+        assert (answer.status_code, answer.json()["error"]) == (404, "ProductNotFoundException")
+
+
 def test_stopping_the_sandbox_does_not_wait_for_a_cardholder(
     client: httpx.Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
