@@ -121,11 +121,22 @@ def parser(argv: list[str]) -> argparse.ArgumentParser:
         "Changes nothing. Exit code 1 if there is a problem.",
     )
     _config_option(doctor)
+    identity = add(
+        "identity",
+        _identity,
+        "tell which terminal this is: every source of its serial number, and the UUID",
+        "Exit code 1 if a source cannot be read just now, 78 if none gives a serial number.",
+    )
+    identity.add_argument("--json", action="store_true", help="as JSON")
+    _config_option(identity)
+    display = add("display", _display, "find, test and try a customer display")
     _add_config(add("config", _config_check, "look at the configuration"))
     _add_store(add("store", _store_inspect, "look at the stored grant, or give it a new key"))
     demo = add("demo", _demo, "show a pairing and a payment on this machine, nothing needed")
     sandbox = add("sandbox", _sandbox, "imitate Secucard Connect for payment developers")
-    if argv[:1] == ["demo"]:  # their options cost an import, so only when they are meant
+    if argv[:1] == ["display"]:  # their options cost an import, so only when they are meant
+        _display_options(display)
+    if argv[:1] == ["demo"]:
         _demo_options(demo)
     if argv[:1] == ["sandbox"]:
         _sandbox_options(sandbox)
@@ -253,6 +264,24 @@ def _doctor(given: argparse.Namespace) -> int:
     from agent import cli_doctor
 
     return cli_doctor.run(given.config)
+
+
+def _identity(given: argparse.Namespace) -> int:
+    from agent import cli_identity
+
+    return cli_identity.show(given.config, as_json=given.json)
+
+
+def _display_options(command: argparse.ArgumentParser) -> None:
+    from agent import cli_display
+
+    cli_display.add_arguments(command, config=CONFIG, admin_socket=ADMIN_SOCKET)
+
+
+def _display(given: argparse.Namespace) -> int:
+    from agent import cli_display
+
+    return cli_display.run(given)
 
 
 def _sandbox_options(command: argparse.ArgumentParser) -> None:

@@ -5,13 +5,16 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-from agent import config, doctor, doctor_network
+from agent import config, doctor, doctor_display, doctor_network
 from agent import doctor_probes as probes
 from agent.cli_talk import printable
+from agent.display import language
+from agent.display.paper import paper_for
 from agent.doctor import Finding, ok, problem
 from agent.errors import ConfigError
-from agent.settings import Settings
-from hw.display.profile import shipped
+from agent.settings import DisplaySettings, Settings
+from hw.display.line_display import open_line_display
+from hw.display.profile import ProfileError
 from hw.machine import source_opener
 
 
@@ -54,14 +57,28 @@ def _of_settings(settings: Settings) -> Iterator[Finding]:
     by_name.append(("store", partial(probes.store, settings.store, euid)))
     by_name.append(("network", partial(doctor_network.server, settings.server)))
     if settings.display is not None:
-        yield from _command_set(settings.display.command_set)
-        by_name.append(("display", partial(probes.display, settings.display.port)))
+        yield from _display(settings, settings.display)
+        by_name.append(("display", partial(doctor_display.display, settings.display.port)))
     by_name.append(("socket", partial(probes.agent, settings.supply.socket)))
     for name, probe in by_name:
         yield from probes.bounded(name, probe)
 
 
-def _command_set(name: str) -> Iterator[Finding]:
-    if name not in shipped():
-        do = f"set display.command_set to one of {', '.join(sorted(shipped()))}"
-        yield problem("display", f"there is no command set {name}", do)
+def _display(settings: Settings, display: DisplaySettings) -> Iterator[Finding]:
+    """The files of command set and language; touches no port."""
+    try:
+        opened = open_line_display(
+            port=display.port,
+            command_set=display.command_set,
+            rows=display.rows,
+            columns=display.columns,
+            character_set=display.character_set,
+            target=display.target,
+            displays=display.displays,
+        )
+        paper_for(opened, language.load(settings.language, settings.languages))
+    except ProfileError as error:
+        yield problem("display", str(error), "see docs/hardware.md; `pos-agent display check FILE`")
+    except ConfigError as error:
+        for text in (str(error), *getattr(error, "__notes__", ())):
+            yield problem("display", text, "correct the file of the language; docs/display.md")

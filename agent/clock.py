@@ -6,7 +6,8 @@ without a battery may say 1970. Its values mean nothing after a reboot, so none 
 
 import asyncio
 import time
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 _LONGEST_NAP = 20.0  # s; the event loop's timers stand still in suspend, so look again this often
 
@@ -40,3 +41,16 @@ class SystemClock:
         end = self.now() + seconds
         while (left := end - self.now()) > 0:  # noqa: ASYNC110  it is the clock others wait on
             await asyncio.sleep(min(left, _LONGEST_NAP))
+
+
+async def within(clock: Clock, seconds: float, story: Coroutine[Any, Any, object]) -> None:
+    """Run it to its end, or until that time is over by this clock."""
+    alarm = asyncio.ensure_future(clock.sleep(max(seconds, 0.0)))
+    running = asyncio.ensure_future(story)
+    try:
+        await asyncio.wait((running, alarm), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        alarm.cancel()
+        running.cancel()
+    if running.done():
+        running.result()

@@ -15,6 +15,7 @@ from agent.config_files import SINKS, merge
 from agent.config_reading import Line, Reading
 from agent.config_setting import Setting
 from agent.credentials import FromCommand, InConfig, InCredential, InFile, SecretSource
+from agent.errors import ConfigError
 from agent.secret import Secret
 from agent.settings import (
     ClientSettings,
@@ -96,11 +97,13 @@ def _clients(folder: str) -> "Clients":
 
 def _settings(given: Reading, folder: str, rules: tuple[Rule, ...]) -> Settings:
     server = _server(given)
+    languages = os.path.join(folder, "languages.d")
     return Settings(
         server=server,
         client=_client(given, server.dialect),
         identity=config_identity.read(given),
-        language=given.get(table.LANGUAGE),
+        language=_language(given, languages),
+        languages=languages,
         log_level=given.get(table.LOG_LEVEL),
         pairing=PairingSettings(
             codes=given.get(table.CODES),
@@ -119,6 +122,21 @@ def _settings(given: Reading, folder: str, rules: tuple[Rule, ...]) -> Settings:
             units=given.get(table.CREDENTIAL_UNITS),
         ),
     )
+
+
+def _language(given: Reading, folder: str) -> str:
+    """Its texts are read only where somebody sees them: that costs a start some milliseconds."""
+    name = given.get(table.LANGUAGE)
+    is_seen = {"display", "receipt_printer"} & {*given.merged.tables}
+    if is_seen and (name != table.LANGUAGE.default or os.path.isdir(folder)):
+        from agent.display import language  # noqa: PLC0415
+
+        try:
+            language.load(name, folder)
+        except ConfigError as error:
+            for problem in (str(error), *getattr(error, "__notes__", ())):
+                given.wrong(table.LANGUAGE, problem)
+    return name
 
 
 def _server(given: Reading) -> ServerSettings:

@@ -18,7 +18,12 @@ E = TypeVar("E")
 
 FORMATS: Final[tuple[Format, ...]] = ("raw", "header", "json")
 _UNIT: Final = re.compile(r"[A-Za-z0-9:_.\\@-]{1,240}\.[a-z]+")
-SOURCE_NAMES: Final = ("file", "dmi-product-serial", "device-tree")
+# As in hw.machine, which only the composition root may import; a test compares them.
+SOURCE_NAMES: Final = (
+    *("file", "command", "eeprom", "nvmem"),
+    *("dmi-product-serial", "dmi-board-serial", "dmi-chassis-serial"),
+    *("device-tree", "soc", "cpuinfo", "mmc-cid", "mac"),
+)
 BAUD_RATES: Final = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 SUN_PATH: Final = 107  # bytes of a Unix socket's path, unix(7)
 

@@ -17,7 +17,7 @@ from agent.toml_files import nearest
 T = TypeVar("T")
 
 _KEYS = tuple(setting.key for setting in TABLE)
-_TABLES = frozenset(key.rpartition(".")[0].removesuffix("[]") for key in _KEYS)
+_TABLES = frozenset(key.rpartition(".")[0].replace("[]", "") for key in _KEYS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Reading:
 
     def _refuse_unknown(self, key: str) -> None:
         plain = re.sub(r"\[\d+\]", "[]", key)
-        if plain in _TABLES:
+        if plain.replace("[]", "") in _TABLES:
             self.problem(key, f"is a table; write [{key}] and its settings below")
         elif plain not in _KEYS:
             self.problem(key, f"is not a setting; {_meant(plain)}")

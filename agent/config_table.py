@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from agent import config_checks as checks
 from agent import config_display, config_identity, config_panel
 from agent.config_setting import Setting
-from agent.settings import DialectName, GrantName, Language, LogLevel, StoreKind
+from agent.settings import DialectName, GrantName, LogLevel, StoreKind
 from agent.supply.delivery import Format
 
 _CREDENTIAL = checks.name(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}", "client-secret")
 
-LANGUAGE: Setting[Language] = Setting(
+LANGUAGE: Setting[str] = Setting(
     key="language",
-    check=checks.one_of("en", "de"),
+    check=checks.name(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,2}", "fr"),
     default="en",
-    meaning="Language of the display. The log is English, so that support can search it.",
+    meaning="Language of the display: en, de, or a file of languages.d beside this one (fr.toml for"
+    " fr); see docs/display.md. The log is English, so that support can search it.",
 )
 LOG_LEVEL: Setting[LogLevel] = Setting(
     key="log_level",

@@ -97,6 +97,7 @@ class Counter:
             ),
             events=self.feed,
             audit=self._audit,
+            on_doubt=_doubt,
             activated=sockets,
         )
 
@@ -130,3 +131,7 @@ class Counter:
             fingerprint=fingerprint,
             life_left=round(life_left),
         )
+
+
+def _doubt(reason: str) -> None:
+    log.event(_LOG, "supply.client_doubted", level=logging.WARNING, reason=reason)

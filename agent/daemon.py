@@ -1,4 +1,4 @@
-"""The life of the daemon, and the one place that names concrete parts.
+"""The life of the daemon, and with `agent.shopfront` the one place that names concrete parts.
 
     sockets open -> READY -> serial number -> store -> pairing -> renewal, for ever
 
@@ -23,19 +23,19 @@ from agent.counter import Counter
 from agent.errors import ConfigError, StoreError
 from agent.front_desk import FrontDesk
 from agent.heartbeat import beat
-from agent.machine_identity import read_identity
+from agent.machine_identity import Identity, identify
 from agent.notify import Notifier
 from agent.oauth.backoff import backoff
 from agent.oauth.interface import AuthorizationServer
 from agent.process import harden
 from agent.settings import Settings
+from agent.shopfront import Shopfront
 from agent.situation import Failed, Situation
 from agent.store.interface import Storage, TokenKeep
 from hw.contract import HardwareError
 from hw.machine import source_opener
 
 if TYPE_CHECKING:
-    from agent.display.presenter import Presenter
     from agent.journal import Line
     from agent.keeper import Keeper
 
@@ -70,14 +70,17 @@ class Daemon:
         self._settings = settings
         self._clock: Clock = SystemClock()
         self._notifier = Notifier(os.environ)
-        self._presenter: Presenter | None = None
+        self._open_source = source_opener(
+            credentials_directory=os.environ.get("CREDENTIALS_DIRECTORY")
+        )
+        self._shopfront = Shopfront(settings, clock=self._clock, pair_again=self._pair_again)
         self._storage: Storage | None = None
         self._token_keep: TokenKeep | None = None
         self._desk = FrontDesk(
             clock=self._clock,
-            health={"display": self._display_health, "store": self._store_health},
+            health={**self._shopfront.health(), "store": self._store_health},
             rekey=self._rekey,
-            lend_display=self._lend_display,
+            lend_display=self._shopfront.lend,
         )
 
     async def live(self) -> None:
@@ -88,7 +91,10 @@ class Daemon:
             await counter.open()
             stack.push_async_callback(counter.aclose)
             self._notifier.ready()
-            await self._until_stopped(self._work(stack, counter), counter.run())
+            self._shopfront.open_panel()
+            await self._until_stopped(
+                self._work(stack, counter), counter.run(), self._shopfront.attend()
+            )
             self._notifier.stopping()
             log.event(_LOG, "agent.stopping")
 
@@ -107,10 +113,15 @@ class Daemon:
 
     async def _work(self, stack: AsyncExitStack, counter: Counter) -> None:
         """From the serial number to renewing for ever."""
-        self._open_display(stack)
+        self._shopfront.open(stack)
+        self._shopfront.show(self._desk.situation)
         try:
-            uuid = await self._patiently(SERIAL, self._read_uuid, HardwareError)
+            identity = await self._patiently(SERIAL, self._identify, HardwareError)
+            for verdict in identity.verdicts:
+                log.event(_LOG, "identity.source", verdict=str(verdict))
+            uuid = str(identity.uuid)
             log.event(_LOG, "identity.built", uuid=uuid)
+            self._shopfront.named(uuid)
             storage = await self._patiently(
                 STORE, lambda: self._open_store(uuid, stack), StoreError
             )
@@ -119,7 +130,7 @@ class Daemon:
         except ConfigError as exc:
             await self._explain(exc)
             raise
-        keeper = self._keeper(server, storage, uuid, counter)
+        keeper = self._keeper(server, storage, identity, counter)
         self._desk.hand_over(keeper)
         await keeper.run()
 
@@ -140,38 +151,14 @@ class Daemon:
     async def _explain(self, error: ConfigError) -> None:
         """The technician on the ladder has no log at hand."""
         self._show(Failed(support_code=CONFIG, reason=str(error)))
-        if self._presenter is not None:
+        if self._shopfront.has_display:
             await self._clock.sleep(_TO_READ)
 
     # -- the parts --------------------------------------------------------------------------------
 
-    def _open_display(self, stack: AsyncExitStack) -> None:
-        settings = self._settings.display
-        if settings is None:
-            return
-        from agent.display.presenter import Presenter  # noqa: PLC0415  # only if there is one
-        from hw.display.line_display import open_line_display  # noqa: PLC0415
-        from hw.display.profile import ProfileError  # noqa: PLC0415
-
-        try:
-            display = open_line_display(
-                port=settings.port,
-                command_set=settings.command_set,
-                baudrate=settings.baudrate,
-                rows=settings.rows,
-                columns=settings.columns,
-            )
-        except ProfileError as exc:
-            raise ConfigError(f"[display]: {exc}") from exc
-        self._presenter = Presenter(
-            display=display, language=self._settings.language, clock=self._clock
-        )
-        stack.callback(self._presenter.close)
-        self._presenter.show(self._desk.situation)
-
-    def _read_uuid(self) -> str:
-        opener = source_opener(credentials_directory=os.environ.get("CREDENTIALS_DIRECTORY"))
-        return str(read_identity(self._settings.identity, opener))
+    def _identify(self) -> Identity:
+        at = int(self._clock.wall())
+        return identify(self._settings.identity, self._open_source, at=at)
 
     def _open_store(self, uuid: str, stack: AsyncExitStack) -> Storage:
         if self._settings.store.kind == "memory" or self._settings.client.grant != "device":
@@ -211,7 +198,7 @@ class Daemon:
         return build_server(self._settings, uuid=uuid, clock=self._clock, rng=_rng())
 
     def _keeper(
-        self, server: AuthorizationServer, storage: Storage, uuid: str, counter: Counter
+        self, server: AuthorizationServer, storage: Storage, identity: Identity, counter: Counter
     ) -> "Keeper":
         from agent.keeper import Keeper  # noqa: PLC0415  # after the sockets are open
         from agent.oauth.pairing import Rules  # noqa: PLC0415
@@ -223,7 +210,8 @@ class Daemon:
             rules=Rules(
                 issuer=server.issuer,
                 client_id=self._settings.client.id,
-                uuid=uuid,
+                uuid=str(identity.uuid),
+                provenance=identity.provenance,
                 codes=pairing.codes,
                 denied_pause=pairing.denied_pause,
                 refused_pause=pairing.refused_pause,
@@ -244,15 +232,11 @@ class Daemon:
     def _show(self, situation: Situation) -> None:
         self._desk.situation = situation
         self._notifier.status(type(situation).__name__.lower())
-        if self._presenter is not None:
-            self._presenter.show(situation)
+        self._shopfront.show(situation)
 
-    def _lend_display(self, lent: bool) -> None:
-        if self._presenter is not None:
-            self._presenter.lend(lent)
-
-    def _display_health(self) -> object:
-        return None if self._presenter is None else self._presenter.health
+    def _pair_again(self) -> str | None:
+        keeper = self._desk.keeper
+        return "the agent is still starting" if keeper is None else keeper.pair_again()
 
     def _store_health(self) -> object:
         from agent.store.flash import FlashStore  # noqa: PLC0415

@@ -86,20 +86,31 @@ def clock(wall: float) -> Finding:
     return ok("clock", "is plausible")
 
 
-def identity(key: str, verdicts: Sequence[Verdict]) -> Iterator[Finding]:
-    """One finding for each source of a key, and one if none will do."""
-    taken = False
+def identity(key: str, verdicts: Sequence[Verdict], *, in_service: bool) -> Iterator[Finding]:
+    """One finding for each source of a key, and one if none will do. Outside of the service a
+    source may be out of sight only for whoever asks."""
+    taken = blocked = False
     for verdict in verdicts:
-        if verdict.reading is None:
+        if verdict.trouble is not None:
+            do = "systemd may hand it to the service; run this as root to see it"
+            if in_service and not taken:
+                yield problem("identity", str(verdict), "the agent waits until it can be read")
+            else:
+                yield warning("identity", str(verdict), do)
+            blocked = blocked or not taken
+        elif verdict.reading is None:
             yield ok("identity", str(verdict))
         elif not verdict.accepted:
             yield warning(
                 "identity", str(verdict), "another source has to be used; this one tells nothing"
             )
+        elif blocked:
+            yield ok("identity", f"{verdict} (behind one that cannot be read)")
         else:
-            yield ok("identity", f"{verdict}{' (not needed)' if taken else f', used for {key}'}")
+            use = " (not needed)" if taken else f", used for {key}"
+            yield ok("identity", f"{verdict}{use}")
             taken = True
-    if not taken:
+    if not taken and not blocked:
         yield problem(
             "identity",
             f"no source gives a serial number for {key}",

@@ -5,25 +5,19 @@ A probe returns findings and may take as long as it likes: `bounded` gives up on
 """
 
 import asyncio
-import errno
-import fcntl
 import os
-import stat
-import termios
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from agent import doctor
 from agent.credentials import InCredential, SecretSource, reader
-from agent.doctor import Finding, PortFacts, ok, problem, warning
+from agent.doctor import Finding, ok, problem, warning
 from agent.errors import AgentError
-from agent.identity import Verdict, judge
-from agent.machine_identity import OpenSource
-from agent.settings import IdentitySettings, PairSettings, StoreSettings
+from agent.machine_identity import OpenSource, look
+from agent.settings import IdentitySettings, StoreSettings
 from agent.store import ground
 from agent.supply.local import request
-from hw.contract import HardwareError
 
 LONGEST: Final = 5.0  # s for one probe; a technician waits for some ten of them
 _ANSWER: Final = 4.0  # s for the agent, so that its own words come first
@@ -74,18 +68,8 @@ def identity(
         if pair.value is not None:
             yield ok("identity", f"{pair.key} is {pair.value!a}, from the configuration")
             continue
-        try:
-            yield from doctor.identity(pair.key, _verdicts(pair, open_source))
-        except HardwareError as error:
-            what = str(error)
-            if in_service:
-                yield problem("identity", what, "the agent waits until it can be read")
-            else:
-                yield warning("identity", what, "systemd hands it to the service; run this as root")
-
-
-def _verdicts(pair: PairSettings, open_source: OpenSource) -> list[Verdict]:
-    return [judge(name, open_source(name, pair.file).read()) for name in pair.sources]
+        verdicts = list(look([open_source(name, pair) for name in pair.sources]))
+        yield from doctor.identity(pair.key, verdicts, in_service=in_service)
 
 
 def credential(
@@ -148,82 +132,6 @@ def _private(path: str, euid: int) -> Iterator[Finding]:
 
 
 # -- beside the terminal --------------------------------------------------------------------------
-
-_ERRORS: Final = {
-    errno.ENOENT: "missing",
-    errno.ENXIO: "missing",
-    errno.ENODEV: "missing",
-    errno.EACCES: "forbidden",
-    errno.EPERM: "forbidden",
-    errno.EBUSY: "busy",
-    errno.ENOTTY: "not-a-line",
-}
-
-
-def display(path: str, proc: str = "/proc") -> Iterator[Finding]:
-    """Whether the port can be claimed; no byte is sent."""
-    error = _try_port(path)
-    kind = None if error is None else _ERRORS.get(error.errno or 0, "other")
-    yield doctor.display(
-        PortFacts(
-            path=path,
-            error=kind,
-            detail="" if error is None else error.strerror or "",
-            holders=tuple(_holders(path, proc)) if kind == "busy" else (),
-            brltty=any(name == "brltty" for _, name in _processes(proc)),
-        )
-    )
-
-
-def _try_port(path: str) -> OSError | None:
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        return error
-    try:
-        if not stat.S_ISCHR(os.fstat(fd).st_mode):
-            return OSError(errno.ENOTTY, "not a device")
-        termios.tcgetattr(fd)
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # what pyserial's exclusive open takes
-    except BlockingIOError:
-        return OSError(errno.EBUSY, "locked")
-    except termios.error as error:  # no OSError, though it carries an errno
-        return OSError(error.args[0], os.strerror(error.args[0]))
-    except OSError as error:
-        return error
-    finally:
-        os.close(fd)
-    return None
-
-
-def _holders(path: str, proc: str) -> Iterator[str]:
-    """Programs that have the port open, as far as this user may see them."""
-    port = os.path.realpath(path)
-    for pid, name in _processes(proc):
-        try:
-            handles = os.scandir(f"{proc}/{pid}/fd")
-        except OSError:
-            continue
-        with handles:
-            if any(_target(handle.path) == port for handle in handles):
-                yield f"{name} ({pid})"
-
-
-def _target(link: str) -> str | None:
-    try:
-        return os.readlink(link)
-    except OSError:
-        return None
-
-
-def _processes(proc: str) -> Iterator[tuple[str, str]]:
-    """Numbers and names of the processes that can be seen."""
-    for pid in filter(str.isdigit, os.listdir(proc)):
-        try:
-            with open(f"{proc}/{pid}/comm", encoding="utf-8", errors="replace") as file:
-                yield pid, file.read().strip()
-        except OSError:
-            continue
 
 
 def agent(socket_path: str) -> Iterator[Finding]:

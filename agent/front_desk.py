@@ -6,11 +6,10 @@ starts earlier than everything else gets an honest "not yet" instead of a refuse
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agent import __version__, telling
-from agent.clock import Clock
+from agent.clock import Clock, within
 from agent.situation import Situation, Starting
 from agent.supply.interface import Asker, Handout, HoldView, NotHeld, Unavailable
 from agent.supply.operations import DEFAULT_WAIT, HoldWish
@@ -85,9 +84,7 @@ class FrontDesk:
         """A payment that comes while the agent starts waits a moment; one that comes while the
         start is stuck is told so at once."""
         if self.keeper is None and isinstance(self.situation, Starting):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._opened.wait()
+            await within(self._clock, wait, self._opened.wait())
         return None if self.keeper is None else self.keeper.desk
 
     def holds(self, asker: Asker) -> Sequence[HoldView]:

@@ -3,12 +3,20 @@
 The user code is not logged: it is for people standing near the terminal (RFC 8628 section 5.7).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from agent.identity import Provenance, moved
 from agent.oauth import pairing, renewal
-from agent.oauth.events import AccessDenied, InvalidGrant, Refused, StoreCleared, Unreadable
+from agent.oauth.events import (
+    AccessDenied,
+    InvalidGrant,
+    PairingWanted,
+    Refused,
+    StoreCleared,
+    Unreadable,
+)
 from agent.supply.holds_state import Hold
 from agent.view import reason
 
@@ -16,6 +24,7 @@ Fields = tuple[tuple[str, str | int | float | bool | None], ...]
 
 _TROUBLE: Final = frozenset(
     {"failed", "refused", "denied", "lost", "corrupt", "unreadable", "foreign", "paused", "broken"}
+    | {"changed", "moved"}
 )
 
 
@@ -69,7 +78,7 @@ def of_renewal(before: renewal.State | None, after: renewal.State, now: float) -
         case renewal.Renewing(previous=True):
             yield Line("grant.trying_previous")
         case renewal.Lost(why=why):
-            yield Line("grant.lost", _lost(why))
+            yield _lost(why)
         case renewal.Serving() if isinstance(before, renewal.Saving):
             yield _saved(after.unsaved)
             yield from _renewed(before, after, now)
@@ -101,6 +110,14 @@ def _renewed(
         yield Line(
             "token.renewed", (("fingerprint", token.value.fingerprint()), ("expires_in", life))
         )
+
+
+def of_identity(before: Iterable[Provenance], now: Iterable[Provenance]) -> Iterator[Line]:
+    """A line for each value that now comes from another source than when the terminal was paired.
+    The terminal is the same, but the next change may make it another one."""
+    for each, was in moved(before, now):
+        fields = (("key", each.key), ("value", each.value), ("source", each.source), ("was", was))
+        yield Line("identity.moved", fields)
 
 
 def of_hold(change: str, hold: Hold, why: str | None, now: float) -> Line:
@@ -135,21 +152,24 @@ def _words(why: Refused) -> Fields:
     )
 
 
-def _lost(
-    why: InvalidGrant | Unreadable | StoreCleared | Refused,
-) -> Fields:
+def _lost(why: InvalidGrant | Unreadable | StoreCleared | Refused | PairingWanted) -> Line:
     match why:
+        case PairingWanted():
+            return Line("grant.set_aside", (("reason", "somebody wants to pair again"),))
         case InvalidGrant(description=description, after_lost_answer=after_lost_answer):
-            return (
-                ("reason", "the server no longer knows the refresh token"),
+            return _of_lost(
+                "the server no longer knows the refresh token",
                 ("description", description),
                 ("after_lost_answer", after_lost_answer),
             )
         case Unreadable(status=status):
-            return (
-                ("reason", f"refused {renewal.UNREADABLE_LIMIT} times with {status}, no reason"),
-            )
+            times = renewal.UNREADABLE_LIMIT
+            return _of_lost(f"refused {times} times with {status}, no reason")
         case StoreCleared():
-            return (("reason", "the stored grant was cleared"),)
+            return _of_lost("the stored grant was cleared")
         case Refused(error=error):
-            return (("reason", f"asked to pair again while the server answers {error}"),)
+            return _of_lost(f"asked to pair again while the server answers {error}")
+
+
+def _of_lost(reason: str, *more: tuple[str, str | bool]) -> Line:
+    return Line("grant.lost", (("reason", reason), *more))

@@ -8,23 +8,26 @@ running, makes the agent pair again.
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Final, Literal
 
 from agent import journal, telling, view
-from agent.clock import Clock
+from agent.clock import Clock, within
 from agent.desk import Desk
-from agent.errors import StoreCorrupt, StoreError
+from agent.errors import StoreCorrupt, StoreError, StoreForeign
 from agent.holder import Change, Holder
-from agent.oauth import pairing, renewal
+from agent.identity import Provenance
+from agent.oauth import pairing, pairing_again, renewal
 from agent.oauth.backoff import backoff
 from agent.oauth.events import (
     AccessToken,
     Demanded,
     Grant,
     NewerWanted,
+    PairingWanted,
     PersonActed,
+    Refused,
     Rejected,
     StoreCleared,
 )
@@ -93,9 +96,11 @@ class Keeper:
         self._knocks: Doorbell[Knock] = Doorbell(clock, rng)
         self._pairing: pairing.State | None = None
         self._renewal: renewal.State | None = None
+        self._spare: renewal.Serving | None = None
         self._situation: Situation = Starting()
         self._since = clock.now()
         self._owner: str | None = None
+        self._paired_from: tuple[Provenance, ...] = ()
         self._changed = asyncio.Event()
 
     # -- the life story ---------------------------------------------------------------------------
@@ -122,6 +127,9 @@ class Keeper:
         while True:
             try:
                 grant = await asyncio.to_thread(self._storage.load)
+            except StoreForeign as exc:
+                self._reidentified(str(exc))
+                return None
             except StoreCorrupt as exc:
                 self._on_line(journal.Line("store.corrupt", (("reason", str(exc)),)))
                 return None
@@ -138,22 +146,47 @@ class Keeper:
         rules = self._rules
         mine = (rules.issuer, rules.client_id, rules.uuid)
         if (grant.issuer, grant.client_id, grant.uuid) == mine:
+            self._paired_from = grant.provenance
+            self._tell(journal.of_identity(grant.provenance, rules.provenance))
             return True
+        if grant.uuid != rules.uuid:
+            self._reidentified(f"the stored grant is of {grant.uuid}")
         fields = (("issuer", grant.issuer), ("client_id", grant.client_id), ("uuid", grant.uuid))
         self._on_line(journal.Line("grant.foreign", fields))
         return False
 
+    def _reidentified(self, reason: str) -> None:
+        """People are told why a terminal that was paired shows a code, until it is paired again."""
+        self._rules = replace(self._rules, reidentified=True)
+        fields = (("uuid", self._rules.uuid), ("reason", reason))
+        self._on_line(journal.Line("identity.changed", fields))
+
     async def _pair(self) -> renewal.Next:
         self._people.clear()
         runner = PairingRunner(server=self._server, storage=self._storage, bell=self._people)
+        spare, self._spare = self._spare, None
+        step, rules = pairing.step, self._rules
+        if spare is not None:
+            step, rules = pairing_again.step, pairing_again.tighter(rules)
         await drive(
-            partial(_pairing_step, self._rules),
-            pairing.start(self._rules),
+            partial(step, rules=rules),
+            pairing.start(rules),
             carry_out=runner.carry_out,
-            publish=self._publish_pairing,
+            publish=partial(self._publish_pairing, rules),
             clock=self._clock,
         )
+        if spare is not None and not isinstance(self._pairing, pairing.Paired):
+            return self._back_to(spare)
         return await self._paired()
+
+    def _back_to(self, spare: renewal.Serving) -> renewal.Next:
+        """Nobody paired the terminal anew: its former grant is as good as it was."""
+        self._on_line(journal.Line("grant.taken_up_again"))
+        first = renewal.start(
+            spare.grant, self._clock.now(), token=spare.token, unsaved=spare.unsaved
+        )
+        self._renewal, self._pairing = first[0], None
+        return first
 
     async def _paired(self) -> renewal.Next:
         """From the pairing's end to the renewal's start, by way of a word to the people."""
@@ -163,6 +196,8 @@ class Keeper:
         token = end.token.access()
         first = renewal.start(end.grant, self._clock.now(), token=token, unsaved=end.unsaved)
         self._renewal, self._pairing = first[0], None
+        self._rules = replace(self._rules, reidentified=False)
+        self._paired_from = end.grant.provenance
         self._owner = await self._server.owner_of(token)
         self._on_line(journal.Line("pairing.done", (("owner", self._owner or ""),)))
         self._show(Paired(owner=self._owner))
@@ -183,7 +218,10 @@ class Keeper:
             watching.cancel()
 
     def _step_renewal(self, state: renewal.State, event: renewal.Event, now: float) -> renewal.Next:
-        return renewal.step(state, event, now, held_until=self._holder.not_before(now))
+        following = renewal.step(state, event, now, held_until=self._holder.not_before(now))
+        if isinstance(following[0], renewal.Lost) and isinstance(event, PairingWanted):
+            self._spare = _spare(state)
+        return following
 
     async def _watch_store(self) -> None:
         while True:
@@ -201,12 +239,12 @@ class Keeper:
 
     # -- telling ----------------------------------------------------------------------------------
 
-    def _publish_pairing(self, state: pairing.State) -> None:
+    def _publish_pairing(self, rules: pairing.Rules, state: pairing.State) -> None:
         now = self._clock.now()
         self._tell(journal.of_pairing(self._pairing, state, now))
         self._pairing = state
         self._holder.seen(None)
-        self._show(view.of_pairing(state, self._rules))
+        self._show(view.of_pairing(state, rules))
         self.tell_token()
         self._notify()
 
@@ -286,6 +324,15 @@ class Keeper:
         self._people.ring(PersonActed())
         self._knocks.ring(PersonActed())
 
+    def pair_again(self) -> str | None:
+        """Somebody at the terminal wants it paired, even if it is. A grant that works is gone back
+        to unless there is a new one. Returns why not, or None."""
+        if self._holder.in_use():
+            return "a payment is under way"
+        self._people.ring(PersonActed())
+        self._knocks.ring(PairingWanted() if self._pairs else PersonActed())
+        return None
+
     async def unpair(self) -> None:
         await asyncio.to_thread(self._storage.clear)
         self._on_line(journal.Line("grant.cleared"))
@@ -297,6 +344,7 @@ class Keeper:
             **telling.status(self._situation, now),
             "since_seconds": round(now - self._since),
             "uuid": self._rules.uuid,
+            "identity": view.identity_status(self._rules.provenance, self._paired_from),
             "issuer": self._rules.issuer,
             "client_id": self._rules.client_id,
             "paired_to": self._owner,
@@ -319,33 +367,28 @@ class Keeper:
         return self._situation
 
     async def changed_within(self, seconds: float) -> None:
-        sleep = asyncio.ensure_future(self._clock.sleep(seconds))
-        change = asyncio.ensure_future(self._changed.wait())
-        try:
-            await asyncio.wait((sleep, change), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleep.cancel()
-            change.cancel()
+        await within(self._clock, seconds, self._changed.wait())
 
     def tell_token(self) -> None:
         token = self.desk.valid()
         self._on_token(None if token is None or self._holder.known_dead(token) else token)
 
     async def dealt_with(self, knock: Demanded | Rejected | NewerWanted, wait: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(wait, 0.0)):
-                while self._pairing is None and self._renewal is None:
-                    await self._changed.wait()
-                if self._pairing is None:
-                    self._knocks.ring(knock)
-                while self._knocks.holds(knock) or not _at_rest(self._renewal):
-                    await self._changed.wait()
+        await within(self._clock, wait, self._deal_with(knock))
+
+    async def _deal_with(self, knock: Demanded | Rejected | NewerWanted) -> None:
+        while self._pairing is None and self._renewal is None:
+            await self._changed.wait()
+        if self._pairing is None:
+            self._knocks.ring(knock)
+        while self._knocks.holds(knock) or not _at_rest(self._renewal):
+            await self._changed.wait()
 
 
-def _pairing_step(
-    rules: pairing.Rules, state: pairing.State, event: pairing.Event, now: float
-) -> pairing.Next:
-    return pairing.step(state, event, now, rules)
+def _spare(state: renewal.State) -> renewal.Serving | None:
+    """What to go back to if a pairing comes to nothing; not to a grant the server refuses."""
+    serving = _serving(state)
+    return None if serving is None or isinstance(serving.trouble, Refused) else serving
 
 
 def _at_rest(state: renewal.State | None) -> bool:

@@ -11,10 +11,10 @@ from typing import Literal
 from agent.credentials import SecretSource
 from agent.supply.access import Rule
 from agent.supply.delivery import Format, SinkSettings
+from hw.contract import EepromPlace, NvmemPlace
 
 DialectName = Literal["secucard", "rfc8628"]
 GrantName = Literal["device", "client_credentials", "device_pin"]
-Language = Literal["en", "de"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 StoreKind = Literal["file", "memory"]
 Parity = Literal["none", "even", "odd"]
@@ -58,13 +58,18 @@ class ClientSettings:
 class PairSettings:
     """One key of the device UUID: a fixed `value`, or names of `sources` tried in that order.
 
-    `file` is set if `sources` names `file`.
+    `file`, `command`, `nvmem` and `eeprom` are set if `sources` names the source of that name;
+    `interface` may be set for `mac`.
     """
 
     key: str
     value: str | None = None
     sources: tuple[str, ...] = ()
     file: str | None = None
+    command: tuple[str, ...] | None = None
+    interface: str | None = None
+    nvmem: NvmemPlace | None = None
+    eeprom: EepromPlace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +167,8 @@ class CredentialSocketSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
+    """`languages`: directory of the integrator's own languages."""
+
     server: ServerSettings
     client: ClientSettings
     identity: IdentitySettings
@@ -174,5 +181,6 @@ class Settings:
     supply: SupplySettings = SupplySettings()
     sinks: tuple[SinkSettings, ...] = ()
     credential_socket: CredentialSocketSettings = CredentialSocketSettings()
-    language: Language = "en"
+    language: str = "en"
+    languages: str = "/etc/pos-agent/languages.d"
     log_level: LogLevel = "info"

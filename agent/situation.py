@@ -4,7 +4,7 @@ Never secret, because it is shown: no token, no device code. The user code is fo
 near the terminal (RFC 8628 section 5.7): the display and clients allowed to see it, not the log.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.oauth.events import Fault, Trouble
 
@@ -31,7 +31,9 @@ class Offline:
 class Pairing:
     """A code is live. `expires_at` is CLOCK_BOOTTIME; `renewed`: an earlier code was shown
     before; `terminal` the last characters of the UUID, to compare with the approval page;
-    `reidentified`: there is a grant, but of another serial number (a swapped board)."""
+    `reidentified`: there is a grant, but of another serial number (a swapped board).
+    `verification_uri_complete` holds the code as well (RFC 8628 section 3.3.1): it is for a QR
+    code, never for people to type."""
 
     user_code: str
     verification_uri: str
@@ -39,6 +41,7 @@ class Pairing:
     terminal: str
     renewed: bool = False
     reidentified: bool = False
+    verification_uri_complete: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

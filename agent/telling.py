@@ -1,5 +1,7 @@
 """What clients and people are told of a situation: pure, and known before there is a machine."""
 
+from typing import Final
+
 from agent.situation import (
     Denied,
     Failed,
@@ -13,6 +15,11 @@ from agent.situation import (
     Starting,
 )
 from agent.supply.interface import Unavailable
+
+REIDENTIFIED: Final = (
+    "the serial number changed: the stored grant is of another terminal, so this one has to be"
+    " paired; the log says more, and the old serial number brings the old grant back until then"
+)
 
 
 def status(situation: Situation, now: float) -> dict[str, object]:
@@ -31,6 +38,7 @@ def status(situation: Situation, now: float) -> dict[str, object]:
             told |= {"reason": text, "degraded": text is not None}
         case Pairing(verification_uri=uri, expires_at=expires_at):
             left = max(0, round(expires_at - now))
+            told |= {"reason": REIDENTIFIED if situation.reidentified else None}
             told |= {"verification_uri": uri, "code_expires_in": left}
         case Starting() | Paired():
             pass
@@ -46,6 +54,8 @@ def pairing_status(situation: Situation, now: float) -> dict[str, object]:
     if isinstance(situation, Pairing):
         found["user_code"] = situation.user_code
         found["verification_uri"] = situation.verification_uri
+        if situation.verification_uri_complete is not None:
+            found["verification_uri_complete"] = situation.verification_uri_complete
         found["expires_in"] = max(0, int(situation.expires_at - now))
     return found
 

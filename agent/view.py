@@ -1,5 +1,9 @@
 """What the machines' states mean for people: pure, and the same for display, status and log."""
 
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from agent.identity import Provenance, moved
 from agent.oauth import pairing, renewal
 from agent.oauth.events import (
     AccessDenied,
@@ -43,6 +47,8 @@ def of_pairing(state: pairing.State, rules: pairing.Rules) -> Situation | None:
                 expires_at=state.expires_at,
                 terminal=terminal_tail(rules.uuid),
                 renewed=state.codes_left < rules.codes - 1,
+                reidentified=rules.reidentified,
+                verification_uri_complete=state.authorization.verification_uri_complete,
             )
         case pairing.Resting(why=why):
             if isinstance(why, AccessDenied):
@@ -99,6 +105,18 @@ def reason(trouble: TransportFailed | Unreadable | SlowDown | None) -> str:
             return ""
 
 
+def identity_status(
+    now: Iterable[Provenance], paired: Iterable[Provenance]
+) -> list[dict[str, object]]:
+    """Where each value of the UUID came from, and from where when the terminal was paired, if that
+    is another source."""
+    was = {each.key: source for each, source in moved(paired, now)}
+    return [
+        {**asdict(each), **({"paired_from": was[each.key]} if each.key in was else {})}
+        for each in now
+    ]
+
+
 def token_status(token: AccessToken | None, now: float) -> dict[str, object] | None:
     """What may be known of the token by everybody."""
     if token is None:
@@ -146,7 +164,7 @@ def caveat(
     not renewed, because of a hold."""
     match state:
         case renewal.Lost():
-            return "the server no longer renews this token; the terminal is being paired again"
+            return "this token is renewed no more; the terminal is being paired again"
         case renewal.Serving() if (text := degraded(state)) is not None:
             return text
         case _:

@@ -47,6 +47,12 @@ class LineDisplay(Protocol):
     @property
     def device_columns(self) -> int: ...
 
+    @property
+    def fd(self) -> int | None:
+        """Hangs up (POLLHUP, POLLERR) when the claimed port vanishes; None while there is none to
+        watch."""
+        ...
+
     def as_shown(self, text: str) -> str:
         """The text as the glass can show it, one character a cell: what its character set lacks
         is spelled out (`ß` becomes `ss`) or `?`. Needs no claim and never raises."""
@@ -73,12 +79,87 @@ class LineDisplay(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Slip:
+    """What a receipt printer prints, from top to bottom: `title`, `qr` as a QR code if there is
+    one, the lines `above`, `code` in large letters, the lines `below`. Lines have 32 columns."""
+
+    title: str
+    qr: str | None
+    above: tuple[str, ...]
+    code: str
+    below: tuple[str, ...]
+
+
+class ReceiptPrinter(Protocol):
+    """A receipt printer nobody keeps: opened for a slip, and given back after it."""
+
+    def print_slip(self, slip: Slip) -> None:
+        """Print it and cut the paper. Blocks for some seconds at most. Raises NoHardware and
+        DeviceBusy before anything was printed, any other HardwareError perhaps in the middle."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """One value a serial source gave: `value` exactly as found, `source` in words a technician
-    can act on (`/sys/class/dmi/id/product_serial`)."""
+    can act on (`/sys/class/dmi/id/product_serial`). `refused` is why the source itself cannot vouch
+    for it ("was never written"), or None."""
 
     source: str
     value: str
+    refused: str | None = None
+
+
+Encoding = Literal["ascii", "hex", "hex-upper", "bcd", "number-be", "number-le"]
+Checksum = Literal["none", "sum8", "sum8-zero", "xor8", "crc8", "crc16-ccitt", "crc16-ccitt-le"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryField:
+    """A serial number in a memory: `length` bytes from `offset` on, the checksum right behind."""
+
+    offset: int
+    length: int
+    encoding: Encoding = "ascii"
+    checksum: Checksum = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NvmemPlace:
+    """`device` is a name below /sys/bus/nvmem/devices."""
+
+    device: str
+    field: MemoryField
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EepromPlace:
+    """An I2C EEPROM. `bus` is a path, `address` has 7 bits, `address_bytes` is 1 or 2: how a place
+    in the memory is written on the bus."""
+
+    bus: str
+    address: int
+    address_bytes: int
+    field: MemoryField
+
+
+class Whereabouts(Protocol):
+    """What some serial sources have to be told; None where it is not set."""
+
+    @property
+    def file(self) -> str | None: ...
+
+    @property
+    def command(self) -> tuple[str, ...] | None: ...
+
+    @property
+    def interface(self) -> str | None: ...
+
+    @property
+    def nvmem(self) -> NvmemPlace | None: ...
+
+    @property
+    def eeprom(self) -> EepromPlace | None: ...
 
 
 class SerialSource(Protocol):
@@ -95,6 +176,19 @@ class SerialSource(Protocol):
         Raises HardwareError when the source is there but cannot be read now: the caller waits,
         it never falls through to the next source.
         """
+        ...
+
+
+class I2cBus(Protocol):
+    """One I2C bus, opened. Calls block, and none can be interrupted."""
+
+    def transfer(self, address: int, written: bytes, count: int) -> bytes:
+        """Write these bytes to the device, then read `count` from it, in one transaction: no other
+        master gets in between. Raises HardwareError."""
+        ...
+
+    def close(self) -> None:
+        """Never raises."""
         ...
 
 

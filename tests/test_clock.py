@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.clock import Clock, SystemClock
+from agent.clock import Clock, SystemClock, within
+from tests.virtual import VirtualClock
 
 
 def test_S10_9_now_is_the_time_since_boot() -> None:
@@ -64,3 +65,40 @@ async def test_sleep_can_be_cut_short() -> None:
     napping.cancel()
     with pytest.raises(asyncio.CancelledError):
         await napping
+
+
+async def test_a_story_may_take_so_long_and_no_longer() -> None:
+    clock, told = VirtualClock(), []
+
+    async def story(seconds: float) -> None:
+        await clock.sleep(seconds)
+        told.append(seconds)
+
+    for seconds, until in ((3.0, 3.0), (7.0, 5.0), (0.0, 0.0)):
+        begun = clock.now()
+        waiting = asyncio.ensure_future(within(clock, 5.0, story(seconds)))
+        await clock.pass_until(waiting.done)
+        assert clock.now() - begun == until
+    await clock.advance(10)
+    assert told == [3.0, 0.0]
+
+
+async def test_what_goes_wrong_in_it_is_not_lost() -> None:
+    async def story() -> None:
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        await within(SystemClock(), 3600.0, story())
+
+
+async def test_time_that_is_over_still_lets_it_begin() -> None:
+    """Who does not wait has its knock heard all the same."""
+    begun = asyncio.Event()
+
+    async def story() -> None:
+        begun.set()
+        await asyncio.sleep(3600)
+
+    async with asyncio.timeout(5):
+        await within(SystemClock(), -1.0, story())
+    assert begun.is_set()

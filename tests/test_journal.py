@@ -10,6 +10,7 @@ from agent.oauth import pairing, renewal
 from agent.oauth.events import (
     AccessDenied,
     InvalidGrant,
+    PairingWanted,
     SlowDown,
     StoreCleared,
     Unreadable,
@@ -124,6 +125,11 @@ def test_what_is_told_of_pairing(
             renewal.Renewing(before=SERVING),
             renewal.Lost(why=InvalidGrant(description="gone"), token=None),
             ["grant.lost"],
+        ),
+        (
+            SERVING,
+            renewal.Lost(why=PairingWanted(), token=None),
+            ["grant.set_aside"],
         ),
     ],
 )

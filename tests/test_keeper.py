@@ -284,6 +284,22 @@ async def test_S10_6_sixteen_demands_cost_one_renewal() -> None:
         assert terminal.server.refreshes == 2
 
 
+async def test_a_client_waits_as_long_as_it_said_by_the_agents_clock() -> None:
+    async with life(life=1200.0) as terminal:
+        await terminal.until(Serving)
+        await terminal.clock.advance(900)
+        terminal.server.slow = 20.0
+        asking = asyncio.ensure_future(terminal.keeper.token(min_ttl=900, wait=7.0))
+        before = terminal.clock.now()
+        await terminal.clock.pass_until(asking.done, 19)
+        assert 7.0 <= terminal.clock.now() - before < 7.1
+        handout = asking.result()
+        assert isinstance(handout, Handout)
+        assert handout.token.value.reveal() == "access-1"
+        await terminal.clock.advance(20)
+        assert (await terminal.token()).token.value.reveal() == "access-2"
+
+
 async def test_an_impossible_min_ttl_is_answered_with_what_there_is() -> None:
     async with life() as terminal:
         await terminal.until(Serving)

@@ -235,7 +235,7 @@ def test_why_there_is_no_token(situation: Situation, kind: str) -> None:
         (
             renewal.Lost(why=InvalidGrant(), token=TOKEN),
             0.0,
-            "the server no longer renews this token; the terminal is being paired again",
+            "this token is renewed no more; the terminal is being paired again",
         ),
     ],
 )
@@ -255,3 +255,14 @@ def test_a_till_that_shows_the_code_is_told_the_reason_where_there_is_none() -> 
         "reason": "no route",
     }
     assert telling.pairing_status(Starting(), NOW) == {"state": "starting"}
+
+
+def test_an_address_with_the_code_in_it_is_for_those_who_may_see_the_code() -> None:
+    complete = "https://as/pair?user_code=abcfgh23"
+    authorization = replace(CODE, verification_uri_complete=complete)
+    situation = view.of_pairing(replace(AWAITING, authorization=authorization), RULES)
+
+    assert situation is not None
+    assert telling.pairing_status(situation, NOW)["verification_uri_complete"] == complete
+    assert "abcfgh23" not in str(telling.status(situation, NOW))
+    assert complete not in repr(situation)

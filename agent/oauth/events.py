@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+from agent.identity import Provenance
 from agent.secret import Secret
 
 
@@ -19,6 +20,7 @@ class Grant:
     `issuer` and `client_id` say whom it may be shown to; a grant of another server or client
     counts as none. `previous_refresh_token` is the one before a rotation, kept until its
     successor has been used once. `obtained_at` is the server's wall clock (Unix seconds) or 0.
+    `provenance` tells which sources gave the UUID's values; empty if an older agent paired.
     """
 
     refresh_token: Secret
@@ -28,6 +30,7 @@ class Grant:
     previous_refresh_token: Secret | None = None
     scope: str | None = None
     obtained_at: int = 0
+    provenance: tuple[Provenance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +190,11 @@ class SaveFailed:
 @dataclass(frozen=True, slots=True)
 class PersonActed:
     """Somebody pressed the button or ran `pos-agent pair`. Only ever shortens a wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairingWanted:
+    """Somebody held the button to its end: pair this terminal again, although its grant works."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

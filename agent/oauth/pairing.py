@@ -14,6 +14,7 @@ from math import inf
 from typing import Final
 
 from agent.errors import InvalidTransition
+from agent.identity import Provenance
 from agent.oauth.backoff import backoff
 from agent.oauth.events import (
     AccessDenied,
@@ -51,7 +52,8 @@ UNKNOWN_DEVICE_PAUSE: Final = 60.0  # s; somebody is probably registering the te
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What one terminal's pairing goes by. Pauses in seconds; the first three name the grant."""
+    """What one terminal's pairing goes by. Pauses in seconds; the first three name the grant, and
+    `provenance` goes into it. `reidentified`: there is a grant, but of another serial number."""
 
     issuer: str
     client_id: str
@@ -59,6 +61,8 @@ class Rules:
     codes: int = 6
     denied_pause: float = 600.0
     refused_pause: float = 900.0
+    provenance: tuple[Provenance, ...] = ()
+    reidentified: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +284,7 @@ def _approved(state: AwaitingUser, token: TokenResponse, rules: Rules) -> Next:
         uuid=rules.uuid,
         scope=token.scope,
         obtained_at=token.server_time,
+        provenance=rules.provenance,
     )
     return Saving(grant=grant, token=token), SaveToken(grant=grant)
 

@@ -23,6 +23,7 @@ from agent.oauth.events import (
     Grant,
     InvalidGrant,
     NewerWanted,
+    PairingWanted,
     PersonActed,
     RefreshEvent,
     RefreshToken,
@@ -89,9 +90,10 @@ class Saving:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """The end: the grant buys nothing any more, pair again. `token` may still have life left."""
+    """The end: pair again. The grant buys nothing any more, unless `why` is `PairingWanted`.
+    `token` may still have life left."""
 
-    why: InvalidGrant | Unreadable | StoreCleared | Refused
+    why: InvalidGrant | Unreadable | StoreCleared | Refused | PairingWanted
     token: AccessToken | None
 
 
@@ -105,6 +107,7 @@ Event = (
     | Rejected
     | NewerWanted
     | PersonActed
+    | PairingWanted
     | StoreCleared
 )
 Next = tuple[State, Ask | None]
@@ -167,7 +170,10 @@ def step(state: State, event: Event, now: float, *, held_until: float = -inf) ->
 
 
 def _held(state: Serving, event: Event, now: float, until: float) -> Next:
-    """What would renew by plan waits for the end of the hold; everything else goes on."""
+    """What would renew by plan waits for the end of the hold; everything else goes on, but a
+    pairing that nothing but a wish calls for: it would end the token as well."""
+    if isinstance(event, PairingWanted):
+        return state, _until(state, now)
     after, ask = _serving(state, event, now)
     if isinstance(after, Renewing) and not isinstance(event, Rejected):
         low, high = max(state.due_from, until), max(state.due_until, until)
@@ -193,7 +199,11 @@ def _serving(state: Serving, event: Event, now: float) -> Next:
             return _renew(state)
         case StoreCleared() if state.grant is not None and state.unsaved is None:
             return Lost(why=event, token=None), None
-        case Demanded() | Rejected() | NewerWanted() | PersonActed() | StoreCleared():
+        case PairingWanted() if state.grant is not None:
+            return Lost(why=event, token=state.token), None
+        case Demanded() | Rejected() | NewerWanted() | PersonActed() | PairingWanted():
+            return state, _until(state, now)
+        case StoreCleared():
             return state, _until(state, now)
         case _:
             raise _impossible(state, event)

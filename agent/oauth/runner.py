@@ -16,6 +16,7 @@ from agent.oauth.events import (
     Demanded,
     Grant,
     NewerWanted,
+    PairingWanted,
     PersonActed,
     PollToken,
     RefreshToken,
@@ -32,7 +33,7 @@ from agent.oauth.events import (
 from agent.oauth.interface import AuthorizationServer
 from agent.store.interface import Storage
 
-Knock = Demanded | Rejected | NewerWanted | PersonActed | StoreCleared
+Knock = Demanded | Rejected | NewerWanted | PersonActed | PairingWanted | StoreCleared
 """What may shorten the wait for a renewal."""
 
 S = TypeVar("S")

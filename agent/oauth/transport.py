@@ -18,7 +18,7 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from agent.clock import Clock
 from agent.errors import ConfigError
 from agent.oauth import fields
 from agent.oauth.events import TransportFailed, Trouble
+from agent.oauth.link import has_link
 from agent.oauth.tls import client_context
 from agent.oauth.wire import Answer, Request
 from agent.secret import Secret
@@ -61,7 +62,8 @@ class Transport:
     """HTTP/1.1 to one server, over TLS 1.2 or better unless the URL is plain http.
 
     `ca_file` replaces the system's CAs; `client_certificate` and `client_key` are PEM files
-    (RFC 8705); `proxy` is a URL. Raises ConfigError when one of them cannot be used.
+    (RFC 8705); `proxy` is a URL. Raises ConfigError when one of them cannot be used. `link` tells
+    whether a network cable is in: without one no name is found either, and that is not the router.
     """
 
     def __init__(
@@ -74,8 +76,10 @@ class Transport:
         client_certificate: str | None = None,
         client_key: str | None = None,
         proxy: str | None = None,
+        link: Callable[[], bool] = has_link,
     ) -> None:
         self._clock = clock
+        self._link = link
         self._deadline = deadline
         self._body_limit = body_limit
         connections = httpx.AsyncHTTPTransport(
@@ -131,6 +135,8 @@ class Transport:
             kind, reason = "network", f"{host} {verb} within {self._deadline:g} s"
         except _FAILURES as error:
             kind, reason = _explain(list(_chain(error)), host, self._clock.wall())
+            if kind == "name" and not self._link():
+                kind, reason = "network", "no network interface has a link: check the cable"
         return TransportFailed(kind=kind, reason=reason, answer_lost=journey.sent)
 
     async def _receive(self, request: httpx.Request, host: str) -> Answer | TransportFailed:

@@ -49,6 +49,22 @@ def test_the_minimum_is_enough_and_the_rest_has_defaults(tmp_path: Path) -> None
     assert (settings.language, settings.log_level) == ("en", "info")
 
 
+def test_a_language_is_one_there_is_a_file_for_where_somebody_sees_it(tmp_path: Path) -> None:
+    text = with_lines("", 'language = "fr"')
+    assert load(tmp_path, text).language == "fr"
+
+    text += '\n[display]\ncommand_set = "escpos"\n'
+    with pytest.raises(ConfigError, match=r"config.toml: language: no display texts .*; use de"):
+        load(tmp_path, text)
+
+    own = write(tmp_path, 'starting = ["DEMARRAGE"]', name="languages.d/fr.toml")
+    assert load(tmp_path, text).languages == str(tmp_path / "languages.d")
+
+    write(tmp_path, 'startign = ["DEMARRAGE"]', name="languages.d/fr.toml")
+    with pytest.raises(ConfigError, match=f"language: {own}: startign is not a text"):
+        load(tmp_path, text)
+
+
 def test_the_example_is_valid_as_shipped_and_holds_no_secret(tmp_path: Path) -> None:
     settings = load(tmp_path, SHIPPED.read_text(encoding="utf-8"))
 
@@ -63,7 +79,7 @@ PARTS = ("button", "lamp", "buzzer")
 NEEDS_MORE = {
     "issuer": "rfc8628",
     "client_key": "client_certificate",
-    "file": "go together",
+    **dict.fromkeys(("file", "command", "interface", "eeprom", "nvmem"), "go together"),
     "value": "either value, or sources",
     "secret": "more than once",
     "secret_file": "more than once",
@@ -96,7 +112,9 @@ def test_the_example_names_every_setting() -> None:
     text = "\n".join(SHIPPED_LINES)
     left = {"pin", "pin_file", "pin_credential", "pin_command", "scope", "owner_endpoint"}
     left |= {"device_authorization_endpoint"}
-    left |= {"name", "format", "owner", "mode", "command"}  # of [[sink]]
+    left |= {"name", "format", "owner", "mode"}  # of [[sink]]
+    left |= {"bus", "address", "address_bytes", "device"}  # in inline tables
+    left |= {"offset", "length", "encoding", "checksum"}
     names = {setting.key.rpartition(".")[2] for setting in TABLE}
     assert {name for name in names if not re.search(rf"(?m)^#?{name} = ", text)} == left
 

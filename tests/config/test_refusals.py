@@ -14,7 +14,7 @@ RFC = ["!token_endpoint", 'dialect = "rfc8628"']
 
 # table, lines, what the message says after file and key
 ROWS = [
-    ("", ['language = "fr"'], "language: is not one of en, de; choose"),
+    ("", ['language = "../fr"'], "language: is not a name like fr"),
     ("", ["language = 1"], "language: is a number; write text in quotes"),
     ("", ['log_level = "loud"'], "log_level: is not one of debug, info"),
     ("", ['langauge = "de"'], "langauge: is not a setting; did you mean language?"),
@@ -76,7 +76,7 @@ ROWS = [
     ("[identity.pair]", ['value = ""'], r"identity.pair\[1\].value: is empty; write it exactly"),
     ("[identity.pair]", ['value = "Default String"'], "value: is a placeholder, not this term"),
     ("[identity.pair]", ['key = "vendor"'], "the key 'vendor' is there twice; name each key"),
-    ("[identity.pair]", ["!value", 'sources = ["dmi"]'], "sources: is not one of file, dmi"),
+    ("[identity.pair]", ["!value", 'sources = ["dmi"]'], "sources: is not one of file, com"),
     ("[identity.pair]", ["!value", 'sources = ["file"]'], 'file and the source "file" go toget'),
     ("[identity.pair]", ["!value", "sources = []"], "sources: is empty or names a source twice"),
     ("[identity.pair]", ['sources = ["device-tree"]'], "write either value, or sources"),

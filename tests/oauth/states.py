@@ -14,6 +14,7 @@ from agent.oauth.events import (
     ExpiredToken,
     Fault,
     InvalidGrant,
+    PairingWanted,
     PersonActed,
     Refused,
     Rejected,
@@ -157,6 +158,7 @@ RENEWAL_EVENTS: Final[dict[str, renewal.Event]] = {
     "Rejected, this token": Rejected(fingerprint=FRESH.value.fingerprint()),
     "Rejected, an older one": Rejected(fingerprint="sha256:0000000000000000"),
     "PersonActed": PersonActed(),
+    "PairingWanted": PairingWanted(),
     "StoreCleared": StoreCleared(),
 }
 

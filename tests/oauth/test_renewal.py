@@ -18,6 +18,7 @@ from agent.oauth.events import (
     Grant,
     InvalidGrant,
     NewerWanted,
+    PairingWanted,
     PersonActed,
     RefreshToken,
     Refused,
@@ -319,6 +320,13 @@ def test_a_person_ends_a_pause_but_not_a_healthy_life() -> None:
     assert step(replace(refused, grant=None), PersonActed())[1] == RequestToken()
 
 
+def test_a_person_who_wants_to_pair_again_can_unless_there_is_nothing_to_pair() -> None:
+    wanted = PairingWanted()
+    assert step(SERVING, wanted) == (Lost(why=wanted, token=FRESH), None)
+    assert step(UNSAVED, wanted) == (Lost(why=wanted, token=FRESH), None)
+    assert step(MACHINE, wanted)[0] == MACHINE
+
+
 def test_clearing_the_store_means_pairing_again_and_no_token_until_then() -> None:
     assert step(SERVING, StoreCleared()) == (Lost(why=StoreCleared(), token=None), None)
     assert step(UNSAVED, StoreCleared())[0] == UNSAVED
@@ -523,6 +531,11 @@ def test_a_hold_keeps_neither_saving_nor_losing_a_grant_waiting() -> None:
     assert isinstance(saving, Saving)
     assert isinstance(ask, SaveToken)
     assert isinstance(held(DUE, StoreCleared(), IN_LIFE + 60)[0], Lost)
+
+
+def test_a_hold_is_worth_more_than_the_wish_to_pair_again() -> None:
+    assert held(DUE, PairingWanted(), IN_LIFE + 60)[0] == DUE
+    assert isinstance(held(DUE, PairingWanted(), IN_LIFE)[0], Lost)
 
 
 def test_a_newer_token_is_fetched_once_for_everybody_who_needs_one() -> None:
