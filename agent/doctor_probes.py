@@ -142,7 +142,7 @@ def agent(socket_path: str) -> Iterator[Finding]:
         yield problem("socket", str(error), "systemctl start pos-agent; journalctl -u pos-agent")
         return
     if code != 200:
-        do = "add this user to [supply] allow_uids or allow_gids, or to the socket's group"
+        do = "add this user to [supply] allow_uids or allow_gids, or describe it in clients.d"
         yield problem("socket", f"{socket_path} refuses this user ({code})", do)
         return
     state = str(answer.get("state", "unknown"))

@@ -217,6 +217,8 @@ def not_held(answer: Queued | NoHold, now: float) -> NotHeld:
             held_for=left,
         )
     why = answer.trouble or "the renewal takes its time"
+    if answer.trouble is None and answer.retry_at > now:
+        why = f"one can be had in {retry_after:.0f} s"
     return NotHeld(
         kind="held",
         detail=f"a newer token is needed first, and there is none yet: {why}",

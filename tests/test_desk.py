@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from agent.holder import not_held
 from agent.oauth.events import TransportFailed
 from agent.situation import Pairing, Serving
+from agent.supply.holds_state import Queued
 from agent.supply.interface import Asker, Handout, NotHeld, Unavailable
 from agent.supply.operations import HoldWish
 from tests.test_keeper import Keeping, Life, life
@@ -284,3 +286,40 @@ async def test_where_the_old_token_lives_on_a_hold_delays_no_renewal(kills: bool
         first = await held(terminal, 150)
         other = await terminal.token(min_ttl=900)
         assert (other.token == first.token) is kills
+
+
+@pytest.mark.parametrize(
+    ("queued", "why"),
+    [
+        (Queued(retry_at=100.0, in_the_way=None, trouble=None), "the renewal takes its time"),
+        (Queued(retry_at=137.0, in_the_way=None, trouble=None), "one can be had in 37 s"),
+        (Queued(retry_at=137.0, in_the_way=None, trouble="no route"), "no route"),
+    ],
+)
+def test_who_is_not_let_in_is_told_why(queued: Queued, why: str) -> None:
+    told = not_held(queued, 100.0)
+    assert told.detail.endswith(f": {why}")
+    assert told.retry_after == max(1.0, queued.retry_at - 100.0)
+
+
+async def test_who_was_told_when_is_let_in_then_though_the_token_was_replaced_before() -> None:
+    async with serving(life=300.0) as terminal:
+        taken = await hold(terminal, 300)
+        assert isinstance(taken, Handout)
+        assert taken.promise is not None
+        await terminal.clock.advance(40)
+        told = await hold(terminal, 300, OTHER, wait=0.0)
+        assert isinstance(told, NotHeld)
+        assert told.retry_after is not None
+        comes = terminal.clock.now() + told.retry_after
+        await terminal.clock.advance(100)
+        terminal.keeper.desk.release(taken.promise.id, TILL)
+        refused = await hold(terminal, 300)
+        assert terminal.server.refreshes == 2
+        assert isinstance(refused, NotHeld)
+        assert refused.retry_after == pytest.approx(comes - terminal.clock.now(), abs=1.0)
+        assert isinstance(await hold(terminal, 60), Handout)
+        await terminal.clock.advance(comes - terminal.clock.now())
+        assert isinstance(await hold(terminal, 300, OTHER), Handout)
+        assert isinstance(await hold(terminal, 300), Handout)
+        assert terminal.server.refreshes == 3

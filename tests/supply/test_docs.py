@@ -67,6 +67,12 @@ def test_the_figures_of_waiting_holds_and_events_are_the_ones_in_force() -> None
     assert f"A comment comes every {Limits().heartbeat:g} s" in section("Events")
 
 
+def test_the_figures_for_any_language_are_the_ones_in_force() -> None:
+    limits, text = Limits(), section("In any language")
+    assert f"closed after {limits.idle:g} s without a request" in text
+    assert f"within {limits.answer:g} s, and waits for a renewal for {LONGEST_WAIT:g} s" in text
+
+
 def test_the_figures_of_the_problems_are_the_ones_in_force() -> None:
     text = " ".join((_DOCS / "problems.md").read_text().split())
     assert f"allows ({CAPS.holds} unless it says otherwise), or there are {HOLDS.in_all} in" in text
