@@ -31,7 +31,7 @@ from hw.contract import Presence
 PAIRED: Final = 10.0  # s to read whom the terminal was paired to, before the display is given back
 REPAINT: Final = 45.0  # s after which the glass is written again, changed or not
 ASK: Final = 3.0  # s between questions to a display that answers; one that is back is drawn then
-PLUG: Final = 0.1  # s between looks for a port that is not there; a look is one failed open()
+PLUG: Final = 0.05  # s between looks for a port that is not there; a look is one failed open()
 RETRY_FIRST: Final = 0.25  # s after other trouble, then twice as long each time
 RETRY_CAP: Final = 5.0  # s
 
