@@ -171,7 +171,7 @@ def test_a_port_that_is_not_there_is_looked_for_all_the_time() -> None:
     for _ in range(1100):
         state = lost(state, 60.0, there=False)
 
-    assert state.retry_at == 60.1
+    assert state.retry_at == 60.05
     assert lost(state, 70.0).retry_at == 70.25
 
 
