@@ -31,7 +31,7 @@ class Limits:
     heartbeat: float = 15.0  # between signs of life to whoever follows events
     connections: int = 128
     spare: int = 32
-    few: int = 4  # a payment program needs one for its calls, one for events, and some for overlaps
+    few: int = 8  # a payment program needs one for its calls, one for events, and some for overlaps
     refused: int = 32
 
 

@@ -112,7 +112,7 @@ CONNECTIONS = Setting(
     default=CAPS.connections,
     unit="connections",
     meaning="Connections at a time, of the 128 for everybody; the last 32 are for clients with"
-    " fewer than 4.",
+    " fewer than 8.",
 )
 HOLDS = Setting(
     key="client[].holds",
