@@ -5,31 +5,36 @@ nothing.
 """
 
 import os
-from collections.abc import Iterator
 
 
 def named(pid: int, proc: str = "/proc") -> str:
     """`java (812)`, or `process 812` where its name cannot be seen."""
+    found = name(pid, proc)
+    return f"{found} ({pid})" if found else f"process {pid}"
+
+
+def name(pid: int, proc: str = "/proc") -> str:
+    """The program's name, empty where it cannot be seen."""
     try:
         with open(f"{proc}/{pid}/comm", encoding="utf-8", errors="replace") as file:
-            name = file.read().strip()
+            return file.read().strip()
     except OSError:
-        return f"process {pid}"
-    return f"{name} ({pid})"
+        return ""
 
 
 def holders(path: str, proc: str = "/proc") -> tuple[int, ...]:
     """The other processes that have this device open, smallest number first."""
     device = os.path.realpath(path)
-    return tuple(sorted(pid for pid in _others(proc) if _has_open(f"{proc}/{pid}/fd", device)))
+    return tuple(pid for pid in others(proc) if _has_open(f"{proc}/{pid}/fd", device))
 
 
-def _others(proc: str) -> Iterator[int]:
+def others(proc: str = "/proc") -> list[int]:
+    """All processes that can be seen but this one, smallest number first."""
     try:
         entries = os.listdir(proc)
     except OSError:
-        return
-    yield from (int(name) for name in entries if name.isdecimal() and int(name) != os.getpid())
+        return []
+    return sorted({int(entry) for entry in entries if entry.isdecimal()} - {os.getpid()})
 
 
 def _has_open(descriptors: str, device: str) -> bool:

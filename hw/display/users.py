@@ -5,11 +5,11 @@ Nothing is decided by this. It is for people who wonder why a display shows noth
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from hw.display import uucp
+from hw.display import holders, uucp
 
 MEDDLERS: Final = ("brltty", "ModemManager", "gpsd")
 """Programs that look through serial ports for devices of theirs."""
@@ -42,20 +42,20 @@ class Users:
 def look(root: str = "/") -> Users:
     """One look at all processes but this one."""
     proc = os.path.join(root, "proc")
-    holders: dict[str, list[Process]] = {}
+    held: dict[str, list[Process]] = {}
     gettys, meddlers, hidden = {}, {}, 0
-    for process in _processes(proc):
+    for process in (_process(proc, pid) for pid in holders.others(proc)):
         here = os.path.join(proc, str(process.pid))
         opened = _opened(here)
         hidden += opened is None
         for device in opened or ():
-            holders.setdefault(device, []).append(process)
+            held.setdefault(device, []).append(process)
         if process.name == "agetty":
             gettys.update(dict.fromkeys(_words(here), process))
         if process.name in MEDDLERS:
             meddlers[process.name] = process
     return Users(
-        holders={device: tuple(who) for device, who in holders.items()},
+        holders={device: tuple(who) for device, who in held.items()},
         gettys=gettys,
         meddlers=meddlers,
         hidden=hidden,
@@ -72,22 +72,12 @@ def locker(device: str, root: str = "/") -> Process | None:
     return None
 
 
-def _processes(proc: str) -> Iterator[Process]:
-    try:
-        names = os.listdir(proc)
-    except OSError:
-        return
-    for pid in sorted(int(name) for name in names if name.isdecimal()):
-        if pid != os.getpid():
-            yield _process(proc, pid)
-
-
 def _process(proc: str, pid: int) -> Process:
     here = os.path.join(proc, str(pid))
     units = re.findall(r"/([^/\n]+\.service)", _text(here, "cgroup"))
     return Process(
         pid=pid,
-        name=_text(here, "comm").strip() or "process",
+        name=holders.name(pid, proc) or "process",
         unit=units[-1] if units else None,
     )
 
