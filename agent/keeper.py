@@ -15,11 +15,10 @@ from typing import Final, Literal
 from agent import journal, telling, view
 from agent.clock import Clock, within
 from agent.desk import Desk
-from agent.errors import StoreCorrupt, StoreError, StoreForeign
+from agent.errors import StoreError
 from agent.holder import Change, Holder
 from agent.identity import Provenance
 from agent.oauth import pairing, pairing_again, renewal
-from agent.oauth.backoff import backoff
 from agent.oauth.events import (
     AccessToken,
     Demanded,
@@ -35,12 +34,12 @@ from agent.oauth.interface import AuthorizationServer
 from agent.oauth.runner import Doorbell, Knock, PairingRunner, RenewalRunner, drive
 from agent.situation import Failed, Paired, Situation, Starting
 from agent.store.interface import Kept, NoTokenKeep, Storage, TokenKeep
+from agent.stored_grant import stored_grant
 from agent.supply.holds_state import LIMITS, Hold
 from agent.supply.interface import Handout, Unavailable
 from agent.supply.operations import DEFAULT_WAIT
 
 STORE_LOOK: Final = 5.0  # s between looks whether somebody cleared the store
-STORE_UNREADABLE: Final = "S201"  # support code
 
 OnEvent = Callable[[Literal["state", "token", "hold"], Mapping[str, object]], object]
 """Told of what changes, JSON-ready and without a secret."""
@@ -121,45 +120,17 @@ class Keeper:
             grant = None
 
     async def _stored_grant(self) -> Grant | None:
-        """The grant to start with. A medium that cannot be read is waited for: pairing on it would
-        end in a grant that cannot be saved either."""
-        failures = 0
-        while True:
-            try:
-                grant = await asyncio.to_thread(self._storage.load)
-            except StoreForeign as exc:
-                self._reidentified(str(exc))
-                return None
-            except StoreCorrupt as exc:
-                self._on_line(journal.Line("store.corrupt", (("reason", str(exc)),)))
-                return None
-            except StoreError as exc:
-                failures += 1
-                self._on_line(journal.Line("store.unreadable", (("reason", str(exc)),)))
-                self._show(Failed(support_code=STORE_UNREADABLE, reason=str(exc)))
-                await self._clock.sleep(backoff(failures).at_most)
-            else:
-                return grant if grant is None or self._ours(grant) else None
+        found = await stored_grant(
+            self._storage, self._rules, self._clock, on_trouble=self._store_trouble
+        )
+        self._tell(found.lines)
+        self._rules = replace(self._rules, reidentified=found.changed)
+        self._paired_from = () if found.grant is None else found.grant.provenance
+        return found.grant
 
-    def _ours(self, grant: Grant) -> bool:
-        """A refresh token is shown only to the server, for the client and terminal it is from."""
-        rules = self._rules
-        mine = (rules.issuer, rules.client_id, rules.uuid)
-        if (grant.issuer, grant.client_id, grant.uuid) == mine:
-            self._paired_from = grant.provenance
-            self._tell(journal.of_identity(grant.provenance, rules.provenance))
-            return True
-        if grant.uuid != rules.uuid:
-            self._reidentified(f"the stored grant is of {grant.uuid}")
-        fields = (("issuer", grant.issuer), ("client_id", grant.client_id), ("uuid", grant.uuid))
-        self._on_line(journal.Line("grant.foreign", fields))
-        return False
-
-    def _reidentified(self, reason: str) -> None:
-        """People are told why a terminal that was paired shows a code, until it is paired again."""
-        self._rules = replace(self._rules, reidentified=True)
-        fields = (("uuid", self._rules.uuid), ("reason", reason))
-        self._on_line(journal.Line("identity.changed", fields))
+    def _store_trouble(self, line: journal.Line, shown: Failed) -> None:
+        self._on_line(line)
+        self._show(shown)
 
     async def _pair(self) -> renewal.Next:
         self._people.clear()
