@@ -29,9 +29,9 @@ class Limits:
     answer: float = 30.0  # for the desk; it should take far less
     drain: float = 3.0  # at shutdown, for answers already being prepared
     heartbeat: float = 15.0  # between signs of life to whoever follows events
-    connections: int = 128
+    connections: int = 160
     spare: int = 32
-    few: int = 8  # a payment program needs one for its calls, one for events, and some for overlaps
+    few: int = 4  # a payment program needs one for its calls, one for events, and some for overlaps
     refused: int = 32
 
 

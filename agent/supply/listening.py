@@ -17,7 +17,9 @@ from typing import Final
 from agent.errors import ConfigError
 from agent.supply.access import Policy
 
-_BACKLOG: Final = 128
+# More than all connections together. Where the queue is full the kernel answers EAGAIN (unix(7)),
+# which asyncio and others that connect without waiting take for a connection.
+BACKLOG: Final = 512
 _PATH_LIMIT: Final = 107  # bytes of sun_path without its end mark (unix(7))
 _FIRST_FD: Final = 3  # sd_listen_fds(3)
 
@@ -53,7 +55,7 @@ def listen(path: str, *, mode: int, group: str | None = None) -> socket.socket:
         listener.bind(path)
         os.chown(path, -1, gid)
         os.chmod(path, mode)
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError as exc:
         listener.close()

@@ -111,8 +111,8 @@ CONNECTIONS = Setting(
     check=checks.whole(1, 96, "connections"),
     default=CAPS.connections,
     unit="connections",
-    meaning="Connections at a time, of the 128 for everybody; the last 32 are for clients with"
-    " fewer than 8.",
+    meaning="Connections at a time, of the 160 for everybody; the last 32 are for clients with"
+    " fewer than 4.",
 )
 HOLDS = Setting(
     key="client[].holds",

@@ -19,7 +19,7 @@ from agent.supply.feed import Feed
 from agent.supply.house import Audit, Limits
 from agent.supply.http1 import HEAD_LIMIT, Heads
 from agent.supply.interface import EventSource, TokenDesk
-from agent.supply.listening import admitting, listen, remove, token_mode
+from agent.supply.listening import BACKLOG, admitting, listen, remove, token_mode
 from agent.supply.metrics import render
 from agent.supply.operations import Operation
 from agent.supply.problems import BUSY, NOT_PERMITTED, TOO_MANY, Response, problem
@@ -105,7 +105,7 @@ class Server:
                 listener = listen(path, mode=mode, group=self._group)
             self._made.append((path, os.lstat(path).st_ino))
         serving = await asyncio.get_running_loop().create_unix_server(
-            lambda: Connection(self, admin=name == "admin"), sock=listener, backlog=128
+            lambda: Connection(self, admin=name == "admin"), sock=listener, backlog=BACKLOG
         )
         self._listening.append(serving)
 

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import socket
 import stat
@@ -9,6 +10,7 @@ import pytest
 
 from agent.errors import ConfigError
 from agent.supply.access import Policy, Rule
+from agent.supply.house import Limits
 from agent.supply.listening import activated, admitting, listen, remove, token_mode
 from agent.supply.server import Server
 from tests.supply.desk import Desk
@@ -100,6 +102,20 @@ def test_a_live_socket_is_left_alone(folder: Path) -> None:
             client.connect(path)
             with pytest.raises(ConfigError, match="another program answers"):  # backlog full
                 listen(path, mode=0o600)
+
+
+async def test_a_crowd_finds_room_in_the_queue_while_nobody_is_accepted(folder: Path) -> None:
+    """More than the limit for all: whoever is to be refused is told so, not lost."""
+    path = str(folder / "token.sock")
+    policy = Policy(own_uid=os.getuid())
+    server = Server(desk=Desk(), socket=path, admin_socket=path + ".admin", policy=policy)
+    await server.start()
+    with contextlib.ExitStack() as stack:
+        for _ in range(Limits().connections + Limits().refused + 64):
+            client = stack.enter_context(socket.socket(socket.AF_UNIX))
+            client.setblocking(False)
+            client.connect(path)  # BlockingIOError: the queue is full
+    await server.aclose()
 
 
 def test_links_and_files_are_never_replaced(folder: Path) -> None:
