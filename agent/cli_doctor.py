@@ -7,13 +7,13 @@ from functools import partial
 
 from agent import config, doctor, doctor_display, doctor_network
 from agent import doctor_probes as probes
+from agent.build_display import build_line_display
 from agent.cli_talk import printable
 from agent.display import language
 from agent.display.paper import paper_for
 from agent.doctor import Finding, ok, problem
 from agent.errors import ConfigError
 from agent.settings import DisplaySettings, Settings
-from hw.display.line_display import open_line_display
 from hw.display.profile import ProfileError
 from hw.machine import source_opener
 
@@ -67,15 +67,7 @@ def _of_settings(settings: Settings) -> Iterator[Finding]:
 def _display(settings: Settings, display: DisplaySettings) -> Iterator[Finding]:
     """The files of command set and language; touches no port."""
     try:
-        opened = open_line_display(
-            port=display.port,
-            command_set=display.command_set,
-            rows=display.rows,
-            columns=display.columns,
-            character_set=display.character_set,
-            target=display.target,
-            displays=display.displays,
-        )
+        opened = build_line_display(display)
         paper_for(opened, language.load(settings.language, settings.languages))
     except ProfileError as error:
         yield problem("display", str(error), "see docs/hardware.md; `pos-agent display check FILE`")

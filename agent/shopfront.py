@@ -131,21 +131,10 @@ class Shopfront:
 
 
 def _line_display(settings: DisplaySettings) -> LineDisplay:
-    from hw.display.line_display import open_line_display  # noqa: PLC0415
+    from agent.build_display import build_line_display  # noqa: PLC0415
     from hw.display.profile import ProfileError  # noqa: PLC0415
 
     try:
-        return open_line_display(
-            port=settings.port,
-            command_set=settings.command_set,
-            baudrate=settings.baudrate,
-            parity=settings.parity,
-            handshake=settings.handshake,
-            rows=settings.rows,
-            columns=settings.columns,
-            character_set=settings.character_set,
-            target=settings.target,
-            displays=settings.displays,
-        )
+        return build_line_display(settings)
     except ProfileError as exc:
         raise ConfigError(f"[display]: {exc}") from exc

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 
 from agent import config
+from agent.build_display import build_line_display
 from agent.display_tools.turns import Line
 from agent.errors import AgentError, ConfigError
 from agent.settings import DisplaySettings
 from hw.contract import LineDisplay
 from hw.display.encoder import Encoder
-from hw.display.line_display import open_line_display
 from hw.display.port import SerialPort
 from hw.display.profile import Profile, ProfileError, available, load
 
@@ -77,17 +77,6 @@ def line_display(display: DisplaySettings) -> LineDisplay:
     if not display.command_set:
         raise AgentError("no command set is configured: --command-set NAME, or `display test`")
     try:
-        return open_line_display(
-            port=display.port,
-            command_set=display.command_set,
-            baudrate=display.baudrate,
-            parity=display.parity,
-            handshake=display.handshake,
-            rows=display.rows,
-            columns=display.columns,
-            character_set=display.character_set,
-            target=display.target,
-            displays=display.displays,
-        )
+        return build_line_display(display)
     except ProfileError as error:
         raise AgentError(str(error)) from error
