@@ -173,7 +173,11 @@ def test_it_is_given_back_however_the_command_ends(tmp_path: Path, number: int) 
 
 def test_it_is_given_back_after_trouble(tmp_path: Path) -> None:
     desk = lender()
-    with EmulatedTerminal(2, 20, "escpos") as glass, running(tmp_path, desk) as (_, admin):
+    port = str(tmp_path / "display")  # a name of its own: numbers of ptys are given out again
+    with (
+        EmulatedTerminal(2, 20, "escpos", link=port) as glass,
+        running(tmp_path, desk) as (_, admin),
+    ):
         words = shown_by(glass, admin, tmp_path / "none")
     with running(tmp_path, desk) as (_, admin):
         done = pos_agent(*words)  # the display is unplugged by now

@@ -20,8 +20,9 @@ from tests.display.waiting import until
 
 
 @pytest.fixture
-def terminal() -> Iterator[EmulatedTerminal]:
-    with EmulatedTerminal(2, 20, "escpos") as terminal:
+def terminal(tmp_path: Path) -> Iterator[EmulatedTerminal]:
+    """Under a name of its own: numbers of ptys are given out again."""
+    with EmulatedTerminal(2, 20, "escpos", link=str(tmp_path / "display")) as terminal:
         yield terminal
 
 
