@@ -38,6 +38,7 @@ from hw.display.emulator.terminal import EmulatedTerminal
 from hw.display.encoder import Encoder
 from hw.display.line_display import open_line_display
 from hw.display.port import SerialPort
+from tests.bench._measure import Figure, figure
 
 _ROWS: Final = 2
 _COLUMNS: Final = 20
@@ -51,34 +52,23 @@ _WARM_UP: Final = 5.0  # s; claiming and the first screen are not standing
 _SECONDS: Final = float(os.environ.get("DISPLAY_SECONDS", "100"))
 
 
-def run() -> dict[str, dict[str, float | bool]]:
+def run() -> dict[str, Figure]:
     """Bytes, milliseconds, and percent of a core."""
-    figures = {}
+    figures: dict[str, Figure] = {}
     for name in profile.shipped():
         encoder = Encoder(profile=profile.load(name), rows=_ROWS, columns=_COLUMNS)
         frames = list(_frames(_STANDING))
-        figures[f"display.{name}.repaint_bytes"] = _figure(*_repaint(encoder, frames[0]), 1.0)
-        figures[f"display.{name}.minute_bytes"] = _figure(
+        figures[f"display.{name}.repaint_bytes"] = figure(*_repaint(encoder, frames[0]), 1.0)
+        figures[f"display.{name}.minute_bytes"] = figure(
             *_minute(encoder, frames), _NO_MOVE if name == "ascii" else 1.0
         )
     with tempfile.TemporaryDirectory() as folder:
         plug, floor = _plug(f"{folder}/display")
-        figures["display.plug_to_code_ms"] = _figure(plug, floor, 3.0)
-        figures["display.plug_to_code_limit_ms"] = _figure(plug, _LIMIT_PLUG, 1.0)
+        figures["display.plug_to_code_ms"] = figure(plug, floor, 3.0)
+        figures["display.plug_to_code_limit_ms"] = figure(plug, _LIMIT_PLUG, 1.0)
         cpu = _cpu(f"{folder}/display")
-        figures["display.standing_cpu_percent"] = _figure(cpu, _LIMIT_CPU, 1.0)
+        figures["display.standing_cpu_percent"] = figure(cpu, _LIMIT_CPU, 1.0)
     return figures
-
-
-def _figure(value: float, floor: float, target: float) -> dict[str, float | bool]:
-    ratio = value / floor
-    return {
-        "value": round(value, 3),
-        "floor": round(floor, 3),
-        "ratio": round(ratio, 3),
-        "target": target,
-        "ok": ratio <= target,
-    }
 
 
 def _pairing(expires_at: float) -> Pairing:
