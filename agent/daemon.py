@@ -8,6 +8,7 @@ which systemd does not restart) and a bug of ours (exit 70, which it does; the g
 """
 
 import asyncio
+import functools
 import logging
 import os
 import random
@@ -23,7 +24,7 @@ from agent.counter import Counter
 from agent.errors import ConfigError, StoreError
 from agent.front_desk import FrontDesk
 from agent.heartbeat import beat
-from agent.machine_identity import Identity, identify
+from agent.machine_identity import Identity, OpenSource, identify
 from agent.notify import Notifier
 from agent.oauth.backoff import backoff
 from agent.oauth.interface import AuthorizationServer
@@ -33,7 +34,6 @@ from agent.shopfront import Shopfront
 from agent.situation import Failed, Situation
 from agent.store.interface import Storage, TokenKeep
 from hw.contract import HardwareError
-from hw.machine import source_opener
 
 if TYPE_CHECKING:
     from agent.journal import Line
@@ -70,9 +70,6 @@ class Daemon:
         self._settings = settings
         self._clock: Clock = SystemClock()
         self._notifier = Notifier(os.environ)
-        self._open_source = source_opener(
-            credentials_directory=os.environ.get("CREDENTIALS_DIRECTORY")
-        )
         self._shopfront = Shopfront(settings, clock=self._clock, pair_again=self._pair_again)
         self._storage: Storage | None = None
         self._token_keep: TokenKeep | None = None
@@ -155,6 +152,12 @@ class Daemon:
             await self._clock.sleep(_TO_READ)
 
     # -- the parts --------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def _open_source(self) -> OpenSource:
+        from hw.machine import source_opener  # noqa: PLC0415  # after the sockets are open
+
+        return source_opener(credentials_directory=os.environ.get("CREDENTIALS_DIRECTORY"))
 
     def _identify(self) -> Identity:
         at = int(self._clock.wall())

@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from importlib import resources
+from pathlib import Path
 from typing import Final
 
 from agent.display.texts import Language, complete, read
@@ -11,11 +11,12 @@ from agent.toml_files import parse
 
 ENGLISH: Final = "en"
 
+_SHIPPED: Final = Path(__file__).with_name("languages")
+
 
 def available(folder: str | None = None) -> tuple[str, ...]:
     """The languages there is a file for, those in the integrator's `folder` included."""
-    shipped = (file.name for file in resources.files(__package__).joinpath("languages").iterdir())
-    names = [*shipped, *_listed(folder)]
+    names = [*os.listdir(_SHIPPED), *_listed(folder)]
     return tuple(sorted({name.removesuffix(".toml") for name in names if name.endswith(".toml")}))
 
 
@@ -39,5 +40,5 @@ def _listed(folder: str | None) -> list[str]:
 
 
 def _shipped(name: str) -> Language:
-    file = resources.files(__package__).joinpath("languages", f"{name}.toml")
+    file = _SHIPPED / f"{name}.toml"
     return read(name, tomllib.loads(file.read_text(encoding="utf-8")))

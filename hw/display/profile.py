@@ -8,8 +8,6 @@ size of the glass.
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +33,7 @@ KEEP: Final = ("target", "overwrite", "international", "code_page", "cursor_off"
 
 _AT_CHOICE: Final = ("target", "code_page")  # sent only if there is one to select
 _USUAL_COLUMNS: Final = (16, 20, 40)
+_SHIPPED: Final = Path(__file__).with_name("profiles")  # importlib.resources would cost 0.3 MB
 _LARGEST_FILE: Final = 65_536  # bytes; the longest shipped has 3,000
 
 
@@ -138,7 +137,7 @@ def place(row: int, columns: int) -> dict[str, int]:
 
 def shipped() -> tuple[str, ...]:
     """The names of the profiles in this package."""
-    return tuple(sorted(_names(_package())))
+    return tuple(sorted(_names(_SHIPPED)))
 
 
 def available(directory: str | None = None) -> tuple[str, ...]:
@@ -247,15 +246,11 @@ def _refusals(profile: Profile) -> Iterator[str]:
             yield refusal
 
 
-def _package() -> Traversable:
-    return resources.files("hw.display").joinpath("profiles")
-
-
 def _shipped_source(name: str) -> str:
-    return _package().joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    return (_SHIPPED / f"{name}.toml").read_text(encoding="utf-8")
 
 
-def _names(directory: Traversable) -> list[str]:
+def _names(directory: Path) -> list[str]:
     """The profiles of a directory; none where there is no such directory to read."""
     try:
         files = [file.name for file in directory.iterdir() if file.name.endswith(".toml")]

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
+from pathlib import Path
 from typing import Final, Literal
 
 Kind = Literal["display", "candidate", "adapter", "hid"]
@@ -47,8 +47,7 @@ class Identity:
 @functools.cache
 def known() -> tuple[Identity, ...]:
     """The whole table."""
-    file = resources.files("hw.display").joinpath("usb_ids.toml")
-    return read(file.read_text(encoding="utf-8"))
+    return read(Path(__file__).with_name("usb_ids.toml").read_text(encoding="utf-8"))
 
 
 def of(usb: str) -> Identity | None:
