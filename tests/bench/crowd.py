@@ -1,5 +1,6 @@
 """How long honest clients wait for a cached token while hostile ones do what they can, against the
-same clients alone: the crowd of `tests.load`, once.
+same clients alone: the crowd of `tests.load`, several times, because one calm second more or less
+moves a p99 by half.
 """
 
 import os
@@ -8,6 +9,7 @@ from tests.bench._measure import Figure, figure
 from tests.load.test_crowd import crowd, p99
 
 _TARGET = 5.0
+_CROWDS = 3
 
 
 def run() -> dict[str, Figure]:
@@ -15,7 +17,11 @@ def run() -> dict[str, Figure]:
     if os.geteuid() != 0:
         print("crowd: clients of several users take root")
         return {}
-    seen = crowd()
-    if seen.wrong:
-        raise ValueError(f"honest clients were refused: {seen.wrong[:3]}")
-    return {"crowd.p99_ms": figure(p99(seen.crowded) * 1000, p99(seen.calm) * 1000, _TARGET)}
+    crowded, calm = [], []
+    for _ in range(_CROWDS):
+        seen = crowd()
+        if seen.wrong:
+            raise ValueError(f"honest clients were refused: {seen.wrong[:3]}")
+        crowded += seen.crowded
+        calm += seen.calm
+    return {"crowd.p99_ms": figure(p99(crowded) * 1000, p99(calm) * 1000, _TARGET)}
