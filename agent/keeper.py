@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final, Literal
 
 from agent import journal, telling, view
+from agent.carry import Carry
 from agent.clock import Clock, within
 from agent.desk import Desk
 from agent.errors import StoreError
@@ -33,7 +34,7 @@ from agent.oauth.events import (
 from agent.oauth.interface import AuthorizationServer
 from agent.oauth.runner import Doorbell, Knock, PairingRunner, RenewalRunner, drive
 from agent.situation import Failed, Paired, Situation, Starting
-from agent.store.interface import Kept, NoTokenKeep, Storage, TokenKeep
+from agent.store.interface import NoTokenKeep, Storage, TokenKeep
 from agent.stored_grant import stored_grant
 from agent.supply.holds_state import LIMITS, Hold
 from agent.supply.interface import Handout, Unavailable
@@ -77,9 +78,6 @@ class Keeper:
         self._clock = clock
         self._pairs = pairs
         self._splay = splay
-        self._token_keep = token_keep or NoTokenKeep()
-        self._kept: AccessToken | None = None
-        self._before: renewal.State | None = None
         self._on_situation = on_situation
         self._on_line = on_line
         self._on_event = on_event
@@ -89,6 +87,13 @@ class Keeper:
             former_dies=server.renewal_ends_old_token,
             longest=longest_hold,
             on_hold=self._hold_changed,
+        )
+        self._carry = Carry(
+            place=token_keep or NoTokenKeep(),
+            holder=self._holder,
+            ends_old_token=server.renewal_ends_old_token,
+            on_trouble=self._not_kept,
+            on_token=self._new_token,
         )
         self.desk = Desk(life=self, holder=self._holder, clock=clock)
         self._people: Doorbell[PersonActed] = Doorbell(clock, rng)
@@ -108,11 +113,8 @@ class Keeper:
         """Live until cancelled. Raises InvalidTransition only: a bug, the grant is untouched."""
         grant = await self._stored_grant() if self._pairs else None
         now = self._clock.now()
-        kept = None if grant is None else self._token_keep.load(grant, now)
-        if kept is not None:
-            self._kept = kept.token
-            self._holder.restore(kept.holds, kept.token)
-        first = renewal.start(grant, now, splay=self._splay, token=self._kept)
+        token = self._carry.take_up(grant, now)
+        first = renewal.start(grant, now, splay=self._splay, token=token)
         while True:
             if self._pairs and grant is None:
                 first = await self._pair()
@@ -200,7 +202,7 @@ class Keeper:
             self.store_was_cleared()
 
     def store_was_cleared(self) -> bool:
-        serving = _serving(self._renewal)
+        serving = renewal.serving(self._renewal)
         if serving is None or serving.grant is None or serving.unsaved is not None:
             return False
         if self._storage.holds_grant():
@@ -224,42 +226,22 @@ class Keeper:
         self._tell(journal.of_renewal(self._renewal, state, now))
         self._renewal = state
         self._holder.seen(state)
-        self._keep_token(state)
+        self._carry.seen(state)
         self._show(view.of_renewal(state, now))
         self.tell_token()
         self._notify()
 
-    def _keep_token(self, state: renewal.State) -> None:
-        """Before anybody gets it: a crash must not lose a token that is in somebody's hand. While
-        a request is under way that kills it, it is not kept: nobody would know afterwards.
-        """
-        serving = _serving(state)
-        if serving is None or serving.grant is None or serving.token is None:
-            self._kept = None
-            self._token_keep.forget()
-        elif isinstance(state, renewal.Renewing) and self._server.renewal_ends_old_token:
-            self._token_keep.forget()
-        elif serving.token != self._kept or isinstance(self._before, renewal.Renewing):
-            if serving.token != self._kept:
-                self._on_event("token", view.token_event(serving.token, self._clock.now()))
-            self._kept = serving.token
-            self._keep(serving.grant, serving.token)
-        self._before = state
+    def _not_kept(self, error: StoreError) -> None:
+        self._on_line(journal.Line("token.not_kept", (("reason", str(error)),)))
 
-    def _keep(self, grant: Grant, token: AccessToken) -> None:
-        try:
-            self._token_keep.save(grant, Kept(token=token, holds=self._holder.plain()))
-        except StoreError as exc:
-            self._on_line(journal.Line("token.not_kept", (("reason", str(exc)),)))
+    def _new_token(self, token: AccessToken) -> None:
+        self._on_event("token", view.token_event(token, self._clock.now()))
 
     def _hold_changed(self, change: Change, hold: Hold, why: str | None) -> None:
-        """What was promised survives a restart of the agent; what was given back makes way."""
         now = self._clock.now()
         self._tell((journal.of_hold(change, hold, why, now),))
         self._on_event("hold", view.hold_event(change, hold, why, now))
-        at_rest = self._renewal
-        if isinstance(at_rest, renewal.Serving) and at_rest.grant and at_rest.token:
-            self._keep(at_rest.grant, at_rest.token)
+        self._carry.holds_changed(self._renewal)
         self._knocks.ring(Demanded(min_ttl=0.0))  # a renewal that waits for holds looks again
         self._notify()
 
@@ -358,19 +340,9 @@ class Keeper:
 
 def _spare(state: renewal.State) -> renewal.Serving | None:
     """What to go back to if a pairing comes to nothing; not to a grant the server refuses."""
-    serving = _serving(state)
+    serving = renewal.serving(state)
     return None if serving is None or isinstance(serving.trouble, Refused) else serving
 
 
 def _at_rest(state: renewal.State | None) -> bool:
     return state is None or isinstance(state, renewal.Serving | renewal.Lost)
-
-
-def _serving(state: renewal.State | None) -> renewal.Serving | None:
-    match state:
-        case renewal.Serving():
-            return state
-        case renewal.Renewing(before=before) | renewal.Saving(before=before):
-            return before
-        case _:
-            return None

@@ -143,6 +143,17 @@ def served(state: State) -> AccessToken | None:
     return state.token if isinstance(state, Serving | Lost) else state.before.token
 
 
+def serving(state: State | None) -> Serving | None:
+    """What this state serves from, or leads back to."""
+    match state:
+        case Serving():
+            return state
+        case Renewing(before=before) | Saving(before=before):
+            return before
+        case _:
+            return None
+
+
 def can_be_forced(state: State, now: float) -> bool:
     """Whether a client's report or wish can have a renewal made now, or one is under way."""
     return now >= state.demand_from if isinstance(state, Serving) else not isinstance(state, Lost)

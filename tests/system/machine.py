@@ -100,7 +100,8 @@ class Machine:
     def run(self, command: str, *, check: bool = True) -> str:
         """Standard output of a shell command inside, stripped."""
         done = self.ask(command)
-        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        told = f"{command}: {done.stdout}{done.stderr}"
+        assert not check or done.returncode == 0, f"{told}{self.words()}"
         return done.stdout.strip()
 
     def ask(self, command: str) -> subprocess.CompletedProcess[str]:

@@ -189,6 +189,7 @@ def test_without_its_secret_it_runs_and_says_so(boot: Boot) -> None:
 
 def test_as_shipped_the_secret_comes_from_the_credential_store(boot: Boot) -> None:
     machine = boot()
+    started(machine)  # or its first start finds neither the one secret nor the other
     machine.run(
         "install -d -m 0700 /etc/credstore;"
         " install -m 0600 /etc/pos-agent/client-secret /etc/credstore/pos-agent.client-secret;"
