@@ -229,6 +229,26 @@ async def test_clearing_the_store_forgets_the_kept_token_as_well() -> None:
         assert kept.held is None
 
 
+async def test_where_a_renewal_leaves_the_former_token_alive_it_stays_kept_meanwhile() -> None:
+    kept = Keeping()
+    async with life(token_keep=kept, renewal_ends_old_token=False) as terminal:
+        await terminal.until(Serving)
+        terminal.server.slow = 10
+        await terminal.clock.pass_until(lambda: terminal.server.refreshes == 2)
+        assert kept.held is not None
+
+
+async def test_a_token_taken_up_again_is_no_new_one() -> None:
+    kept = Keeping()
+    async with life(token_keep=kept) as terminal:
+        await terminal.until(Serving)
+    told: list[str] = []
+    clock = terminal.clock
+    async with life(token_keep=kept, clock=clock, on_event=lambda kind, _: told.append(kind)) as it:
+        await it.until(Serving)
+    assert "token" not in told
+
+
 async def test_a_token_that_cannot_be_kept_is_served_and_mentioned() -> None:
     kept = Keeping()
     kept.broken = True

@@ -5,6 +5,7 @@ notification, watchdog, socket activation, credentials, seccomp, capabilities, u
 """
 
 import hashlib
+import itertools
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ from tests.deploy import ROOT, locked
 
 PACKAGES: Final = ("systemd-sysv", "udev", "python3")
 UNWANTED: Final = ("man", "doc", "locale", "i18n", "info")
+_COUNT: Final = itertools.count(1)
 BOOT_LIMIT: Final = 60.0  # s; half a second where nothing else runs
 
 
@@ -68,14 +70,19 @@ class Machine:
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._leader = 0
+        self._name = f"pos-{os.getpid()}-{next(_COUNT)}"
+        self._groups = _groups(self._name)
 
     def __enter__(self) -> Self:
         command = ["systemd-nspawn", "-q", "-D", str(self._tree), "--volatile=overlay"]
         command += ["--register=no", "--keep-unit", "--private-network", "--console=pipe"]
-        command += [f"--machine=pos-{os.getpid()}", "-b", "systemd.show_status=0"]
+        command += [f"--machine={self._name}", "-b", "systemd.show_status=0"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                _entering(self._groups, command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         try:
             self.until(self._booted, BOOT_LIMIT)
@@ -95,7 +102,7 @@ class Machine:
             self._process.wait(10)
         self._process.kill()
         self._process.wait()
-        _forget_cgroups()
+        _forget(self._groups)
 
     def run(self, command: str, *, check: bool = True) -> str:
         """Standard output of a shell command inside, stripped."""
@@ -137,11 +144,23 @@ class Machine:
         return state in ("running", "degraded")
 
 
-def _forget_cgroups() -> None:
-    """nspawn leaves empty groups behind where the host mixes both kinds of cgroups."""
-    for kind in ("unified", "systemd"):
-        for name in ("payload", "supervisor"):
-            top = Path("/sys/fs/cgroup", kind, name)
-            for folder, _, _ in os.walk(top, topdown=False):
-                with suppress(OSError):
-                    Path(folder).rmdir()
+def _groups(name: str) -> list[Path]:
+    """A machine's own cgroups where the host mixes both kinds, as only hosts without systemd do:
+    there nspawn uses the same ones for every machine and leaves them behind. A boot could meet
+    what the one before it left, and a unit then failed with 219/CGROUP, once in a hundred boots.
+    """
+    tops = (Path("/sys/fs/cgroup", kind) for kind in ("unified", "systemd"))
+    return [top / name for top in tops if top.is_dir()]
+
+
+def _entering(groups: list[Path], command: list[str]) -> list[str]:
+    """The command, begun in these cgroups."""
+    enter = "".join(f"mkdir {group}; echo $$ > {group}/cgroup.procs; " for group in groups)
+    return ["/bin/sh", "-ec", f'{enter}exec "$@"', "sh", *command]
+
+
+def _forget(groups: list[Path]) -> None:
+    for group in groups:
+        for folder, _, _ in os.walk(group, topdown=False):
+            with suppress(OSError):
+                Path(folder).rmdir()
