@@ -9,7 +9,8 @@ VENV ?= .venv
 VENV_DEMO ?= .venv-demo
 VENV_FLOOR ?= .venv-floor
 VENV_FUZZ ?= .venv-fuzz
-JOBS ?= 2
+# Tests side by side; on two cores, since most of them wait most of the time.
+JOBS ?= 3
 BIN := $(VENV)/bin
 CODE := agent hw deploy tests docs/examples
 
