@@ -178,6 +178,13 @@ def test_bad_configuration_stays_down_and_says_why(boot: Boot) -> None:
     assert facts["ExecMainStatus"] == "78"
     assert facts["NRestarts"] == "0"
     assert "99-bad.toml" in machine.run("journalctl -u pos-agent -o cat --no-pager")
+    machine.until(lambda: machine.run("systemctl list-jobs --no-legend") == "")
+    for _ in range(3):  # a connection would start it again, for as long as it waits in the queue
+        assert machine.ask("timeout 1 pos-agent token").returncode == 3
+    assert properties(machine)["ActiveState"] == "failed"
+    assert machine.run("journalctl -u pos-agent -o cat --no-pager | grep -c config.refused") == "1"
+    machine.run("rm /etc/pos-agent/config.d/99-bad.toml; systemctl restart pos-agent")
+    assert paired(machine)
 
 
 def test_without_its_secret_it_runs_and_says_so(boot: Boot) -> None:
