@@ -146,6 +146,19 @@ class FlashStore:
         if not self._lock.acquire(blocking=False):
             return True  # a load, save or clear is under way; the next question will tell
         try:
+            if self._slots.only_reading_tells:  # and what reads may stand, with every client
+                return self._held
+            self._look()
+        finally:
+            self._lock.release()
+        return self._held
+
+    def look(self) -> None:
+        with self._lock:
+            self._look()
+
+    def _look(self) -> None:
+        try:
             slots = self._slots.look()
             if newest(slots) is not None:
                 self._held = True
@@ -153,9 +166,6 @@ class FlashStore:
                 self._held = False
         except (OSError, StoreError) as error:
             self._last_error = str(error)
-        finally:
-            self._lock.release()
-        return self._held
 
     def health(self) -> Health:
         """As of the last look; never waits for a save."""

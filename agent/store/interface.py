@@ -33,6 +33,12 @@ class Storage(Protocol):
         """Cheap enough to ask before every hand-out: False once somebody cleared the store."""
         ...
 
+    def look(self) -> None:
+        """Look at the medium, where that is too dear for `holds_grant`, which then answers as of
+        the last look. Called in a thread every few seconds. Never raises.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:

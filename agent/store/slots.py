@@ -68,6 +68,11 @@ class Slots:
         """Whether the last look found no file, or a partition: where blank means new."""
         return not self._signature
 
+    @property
+    def only_reading_tells(self) -> bool:
+        """Whether the last look found a partition: nothing but its content shows a change."""
+        return self._signature == ()
+
     def look(self, *, again: bool = False) -> tuple[Slot, ...]:
         """The slots as they are now, read again only if somebody may have written."""
         if again:
