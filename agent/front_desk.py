@@ -6,10 +6,11 @@ starts earlier than everything else gets an honest "not yet" instead of a refuse
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent import __version__, telling
 from agent.clock import Clock, within
+from agent.errors import StoreError
 from agent.situation import Situation, Starting
 from agent.supply.interface import Asker, Handout, HoldView, NotHeld, Unavailable
 from agent.supply.operations import DEFAULT_WAIT, HoldWish
@@ -17,6 +18,12 @@ from agent.supply.operations import DEFAULT_WAIT, HoldWish
 if TYPE_CHECKING:  # both bring the machines along, which come after the sockets are open
     from agent.desk import Desk
     from agent.keeper import Keeper
+
+_DEAD: Final = Unavailable(
+    kind="offline",
+    detail="the API refused the token there is, and the server cannot be asked for another",
+    retry_after=5.0,
+)
 
 Health = Callable[[], object]
 
@@ -63,6 +70,15 @@ class FrontDesk:
             return telling.unavailable(self.situation)
         return await desk.token(min_ttl=min_ttl, wait=wait)
 
+    async def token_to_keep(self, *, min_ttl: float, wait: float) -> Handout | Unavailable:
+        """For somebody who cannot ask again: none that the API refused. Who can ask is served it,
+        marked `degraded`, while no other can be had (docs/decisions/0006).
+        """
+        answer = await self.token(min_ttl=min_ttl, wait=wait)
+        if self.keeper is None or isinstance(answer, Unavailable):
+            return answer
+        return _DEAD if self.keeper.known_dead(answer.token) else answer
+
     def cached(self, *, min_ttl: float) -> Handout | None:
         return None if self.keeper is None else self.keeper.desk.cached(min_ttl=min_ttl)
 
@@ -108,8 +124,9 @@ class FrontDesk:
         self._lend_display(lent)
 
     async def unpair(self) -> None:
-        if self.keeper is not None:
-            await self.keeper.unpair()
+        if self.keeper is None:  # the store may not be open: nothing would have been forgotten
+            raise StoreError("the agent is still starting, so nothing was forgotten; try again")
+        await self.keeper.unpair()
 
     async def rekey(self) -> None:
         await self._rekey()

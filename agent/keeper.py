@@ -101,6 +101,7 @@ class Keeper:
         self._pairing: pairing.State | None = None
         self._renewal: renewal.State | None = None
         self._spare: renewal.Serving | None = None
+        self._unwanted: Grant | None = None
         self._situation: Situation = Starting()
         self._since = clock.now()
         self._owner: str | None = None
@@ -119,6 +120,7 @@ class Keeper:
             if self._pairs and grant is None:
                 first = await self._pair()
             await self._renew(first)
+            await self._stay_cleared()
             grant = None
 
     async def _stored_grant(self) -> Grant | None:
@@ -190,10 +192,22 @@ class Keeper:
             )
             watching.cancel()
 
+    async def _stay_cleared(self) -> None:
+        """A renewal that was under way when the store was cleared has saved its new grant since."""
+        unwanted, self._unwanted = self._unwanted, None
+        try:
+            if unwanted is not None and await asyncio.to_thread(self._storage.load) == unwanted:
+                await asyncio.to_thread(self._storage.clear)
+        except StoreError as error:
+            self._on_line(journal.Line("grant.not_cleared", (("reason", str(error)),)))
+
     def _step_renewal(self, state: renewal.State, event: renewal.Event, now: float) -> renewal.Next:
         following = renewal.step(state, event, now, held_until=self._holder.not_before(now))
         if isinstance(following[0], renewal.Lost) and isinstance(event, PairingWanted):
             self._spare = _spare(state)
+        if isinstance(following[0], renewal.Lost) and isinstance(event, StoreCleared):
+            serving = renewal.serving(state)
+            self._unwanted = None if serving is None else serving.grant
         return following
 
     async def _watch_store(self) -> None:
@@ -325,7 +339,11 @@ class Keeper:
 
     def tell_token(self) -> None:
         token = self.desk.valid()
-        self._on_token(None if token is None or self._holder.known_dead(token) else token)
+        self._on_token(None if token is None or self.known_dead(token) else token)
+
+    def known_dead(self, token: AccessToken) -> bool:
+        """Whether the API refused it. Who keeps a copy must not keep this one."""
+        return self._holder.known_dead(token)
 
     async def dealt_with(self, knock: Demanded | Rejected | NewerWanted, wait: float) -> None:
         await within(self._clock, wait, self._deal_with(knock))

@@ -108,6 +108,17 @@ class Life:
         return handout
 
 
+class StuckStore(MemoryStore):
+    """A medium that, once stuck, does not let go of what is on it."""
+
+    stuck = False
+
+    def clear(self) -> None:
+        if self.stuck:
+            raise StoreNotWritable("the flash is read-only; have it mounted anew")
+        super().clear()
+
+
 @asynccontextmanager
 async def life(
     *,
@@ -275,6 +286,28 @@ async def test_a_server_that_rotates_costs_one_slot_a_renewal() -> None:
             await terminal.clock.pass_until(lambda: terminal.server.refreshes >= 10)
             await terminal.until(Serving)
         assert store.health().writes == 2 + terminal.server.refreshes
+
+
+async def test_a_renewal_under_way_does_not_bring_back_what_was_forgotten() -> None:
+    async with life(rotates=True) as terminal:
+        await terminal.until(Serving)
+        terminal.server.slow = 10
+        await terminal.clock.pass_until(lambda: terminal.server.refreshes == 2)
+        await terminal.keeper.unpair()
+        await terminal.until(Pairing)
+        assert terminal.storage.load() is None
+
+
+async def test_forgetting_that_fails_half_way_is_mentioned() -> None:
+    storage = StuckStore()
+    async with life(storage=storage, rotates=True) as terminal:
+        await terminal.until(Serving)
+        terminal.server.slow = 10
+        await terminal.clock.pass_until(lambda: terminal.server.refreshes == 2)
+        storage.clear()
+        storage.stuck = True
+        await terminal.until(Pairing)
+        assert "grant.not_cleared" in terminal.events()
 
 
 async def test_unpair_forgets_the_grant_and_shows_a_code() -> None:

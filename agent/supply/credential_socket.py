@@ -39,9 +39,11 @@ _ADDRESS: Final = re.compile(rb"\0[0-9a-f]{1,16}/unit/([^/\0]+)/([^/\0]+)")
 
 
 class TokenSource(Protocol):
-    """What the socket needs of the `TokenDesk`."""
+    """What the socket needs of the desk."""
 
-    async def token(self, *, min_ttl: float, wait: float) -> Handout | Unavailable: ...
+    async def token_to_keep(self, *, min_ttl: float, wait: float) -> Handout | Unavailable:
+        """For somebody who cannot ask again: none that is known to be dead."""
+        ...
 
     def now(self) -> float: ...
 
@@ -145,7 +147,7 @@ class CredentialSocket:
         if form is None:
             self._refuse(who.unit, "the unit is not in [credential_socket] units")
             return b""
-        handout = await self._source.token(min_ttl=MIN_TTL, wait=WAIT)
+        handout = await self._source.token_to_keep(min_ttl=MIN_TTL, wait=WAIT)
         now = self._source.now()
         if isinstance(handout, Unavailable) or not worth_giving(handout.token, now):
             reason = handout.detail if isinstance(handout, Unavailable) else "the token is over"

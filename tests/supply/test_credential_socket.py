@@ -85,7 +85,7 @@ class Source:
     def __post_init__(self) -> None:
         self.gate.set()
 
-    async def token(self, *, min_ttl: float, wait: float) -> Handout | Unavailable:
+    async def token_to_keep(self, *, min_ttl: float, wait: float) -> Handout | Unavailable:
         self.asked.append((min_ttl, wait))
         self.waiting += 1
         self.most = max(self.most, self.waiting)
