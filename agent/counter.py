@@ -17,6 +17,7 @@ from agent.front_desk import FrontDesk
 from agent.oauth.events import AccessToken
 from agent.settings import Settings
 from agent.supply.access import Peer, Policy
+from agent.supply.audit import HandOut, HandOuts, Repeats
 from agent.supply.delivery import FOLDER
 from agent.supply.feed import Feed
 from agent.supply.listening import activated
@@ -38,7 +39,7 @@ class Counter:
         self._settings = settings
         self._desk = desk
         self._clock = clock
-        self._handed_out: dict[str, str] = {}
+        self._hand_outs = HandOuts()
         self.feed = Feed(name=secrets.token_hex(4))
         self._sinks = self._make_sinks()
         self._server = self._make_server(sockets)
@@ -59,8 +60,10 @@ class Counter:
 
     async def aclose(self) -> None:
         await self._server.aclose()
+        self._only(None)
 
     def token_changed(self, token: AccessToken | None) -> None:
+        self._only(token)
         if self._sinks is not None:
             self._sinks.changed(token)
 
@@ -118,19 +121,51 @@ class Counter:
         await served.run()
 
     def _audit(self, peer: Peer, client: str, fingerprint: str, life_left: float) -> None:
-        """Who got which token; a client that polls is mentioned once a token."""
-        first = self._handed_out.get(client) != fingerprint
-        self._handed_out[client] = fingerprint
-        log.event(
-            _LOG,
-            "supply.handed_out",
-            level=logging.INFO if first else logging.DEBUG,
+        """Who got which token; what is too frequent for lines of its own is summed up."""
+        handed = HandOut(
             client=client,
             uid=peer.uid,
             pid=peer.pid,
             fingerprint=fingerprint,
-            life_left=round(life_left),
+            life_left=life_left,
         )
+        lines = self._hand_outs.note(handed, self._clock.now())
+        for line in lines:
+            _tell(line)
+        if handed not in lines:
+            _tell(handed, level=logging.DEBUG)
+
+    def _only(self, token: AccessToken | None) -> None:
+        """Sum up the use of every other token: it is over."""
+        fingerprint = None if token is None else token.value.fingerprint()
+        for line in self._hand_outs.only(fingerprint, self._clock.now()):
+            _tell(line)
+
+
+def _tell(line: HandOut | Repeats, level: int = logging.INFO) -> None:
+    match line:
+        case HandOut():
+            log.event(
+                _LOG,
+                "supply.handed_out",
+                level=level,
+                client=line.client,
+                uid=line.uid,
+                pid=line.pid,
+                fingerprint=line.fingerprint,
+                life_left=round(line.life_left),
+            )
+        case Repeats():
+            log.event(
+                _LOG,
+                "supply.handed_out_again",
+                level=level,
+                client=line.client,
+                fingerprint=line.fingerprint,
+                times=line.times,
+                unnamed=line.unnamed,
+                seconds=round(line.seconds),
+            )
 
 
 def _doubt(reason: str) -> None:

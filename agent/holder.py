@@ -157,6 +157,7 @@ class Holder:
                 fingerprint=hold.token,
                 expires_in=hold.until - now,
                 since=now - hold.since,
+                bound_to=None if hold.bound_to is None else str(hold.bound_to),
             )
             for hold in self._holds.active
             if asker.admin or hold.client == asker.key
@@ -197,9 +198,10 @@ class Holder:
 def not_held(answer: Queued | NoHold, now: float) -> NotHeld:
     """Why there is no hold, as a client is told."""
     if isinstance(answer, NoHold):
-        kinds: dict[str, Literal["impossible", "limit", "unknown"]] = {
+        kinds: dict[str, Literal["impossible", "limit", "never", "unknown"]] = {
             "client": "limit",
             "full": "limit",
+            "never": "never",
             "unknown": "unknown",
         }
         retry_after = None if answer.retry_at is None else max(1.0, answer.retry_at - now)

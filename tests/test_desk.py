@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -163,6 +164,23 @@ async def test_too_many_holds_are_refused_and_others_still_get_theirs() -> None:
         assert isinstance(answer, NotHeld)
         assert answer.kind == "limit"
         await held(terminal, 100, OTHER)
+
+
+async def test_who_may_have_no_hold_is_not_told_to_release_one() -> None:
+    async with serving() as terminal:
+        answer = await hold(terminal, 100, replace(TILL, holds=0))
+        assert isinstance(answer, NotHeld)
+        assert (answer.kind, answer.retry_after) == ("never", None)
+        assert "policy allows no hold" in answer.detail
+
+
+async def test_the_connection_or_process_a_hold_ends_with_is_known() -> None:
+    async with serving() as terminal:
+        await held(terminal, 100)
+        await held(terminal, 100, ends_with="connection")
+        await held(terminal, 100, ends_with="process")
+        bound = [view.bound_to for view in terminal.keeper.desk.holds(TILL)]
+        assert bound == [None, "connection:1", "process:1"]
 
 
 async def test_a_refused_token_breaks_its_holds_and_is_never_held_again() -> None:

@@ -66,6 +66,7 @@ _SILENT: Final = frozenset(
         "display.claimed",
         "display.released",
         "supply.handed_out",
+        "supply.handed_out_again",
         "pairing.started",
     }
 )

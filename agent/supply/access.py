@@ -134,11 +134,6 @@ def access(peer: Peer, policy: Policy, *, admin: bool, facts: Facts | None = Non
     return Access(scopes=CLIENT if trusted or policy.open or listed else NOTHING, key=by_uid)
 
 
-def scopes(peer: Peer, policy: Policy, *, admin: bool) -> frozenset[Scope]:
-    """What `access` gives a peer of which nobody knows more."""
-    return access(peer, policy, admin=admin).scopes
-
-
 def _matches(rule: Rule, peer: Peer, facts: Facts) -> bool:
     """What costs nothing is compared first."""
     return (

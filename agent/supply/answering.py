@@ -5,7 +5,6 @@ hold whose client was gone when the answer came is given back: nobody else knows
 """
 
 import asyncio
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import assert_never
@@ -24,7 +23,7 @@ from agent.supply.answers import (
     token_answer,
 )
 from agent.supply.house import House
-from agent.supply.interface import Asker, Handout, NotHeld, Promise, TokenDesk, Unavailable
+from agent.supply.interface import Asker, Handout, NotHeld, TokenDesk, Unavailable
 from agent.supply.operations import (
     Awaited,
     DeleteGrant,
@@ -35,7 +34,6 @@ from agent.supply.operations import (
     GetReady,
     GetStatus,
     GetToken,
-    HoldWish,
     Immediate,
     LendDisplay,
     ListHolds,
@@ -61,7 +59,6 @@ class Client:
         self._admin = admin
         self._asker: Asker | None = None
         self._handout: Handout | None = None  # its answer is on the way
-        self._relied_on_until = -math.inf  # the end of the holds that are bound to this connection
 
     def at_once(self, operation: Immediate) -> Response:
         """The answer to an operation that waits for nothing."""
@@ -114,8 +111,6 @@ class Client:
         wish = operation.hold if isinstance(operation, GetToken) else None
         if sent:
             self._audit(handout)
-            if handout.promise is not None and wish is not None:
-                self._rely(wish, handout.promise)
             return
         if handout.promise is not None and wish is not None and wish.extends is None:
             self._house.desk.release(handout.promise.id, self._asks())
@@ -131,14 +126,17 @@ class Client:
             life_left,
         )
 
-    def _rely(self, wish: HoldWish, promise: Promise) -> None:
-        """An extension does not say what the hold is bound to: it may be this connection."""
-        if wish.ends_with == "connection" or wish.extends is not None:
-            self._relied_on_until = max(self._relied_on_until, promise.until)
-
     def relied_on(self) -> bool:
-        """Whether the end of the connection may be the end of a hold."""
-        return self._house.desk.now() < self._relied_on_until
+        """Whether the end of the connection would be the end of a hold, which may have been
+        extended or released over another one."""
+        if self._asker is None:
+            return False
+        try:
+            holds = self._house.desk.holds(self._asker)
+        except Exception as exc:  # the desk's bug must not end the server
+            _mistake(exc)
+            return False
+        return any(hold.bound_to == self._asker.connection for hold in holds)
 
     def gone(self) -> None:
         """The connection is lost: so are the holds that were to end with it."""

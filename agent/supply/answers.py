@@ -16,6 +16,7 @@ from agent.supply.problems import (
     JSON,
     NO_STORE,
     NO_SUCH_HOLD,
+    NOT_PERMITTED,
     OFFLINE,
     PAIRING_REQUIRED,
     REFUSED,
@@ -37,6 +38,7 @@ _NOT_HELD: Final[Mapping[str, Problem]] = {
     "held": HELD,
     "impossible": HOLD_IMPOSSIBLE,
     "limit": TOO_MANY_HOLDS,
+    "never": NOT_PERMITTED,
     "unknown": NO_SUCH_HOLD,
 }
 

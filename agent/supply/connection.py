@@ -47,6 +47,7 @@ class Connection(asyncio.BufferedProtocol):
         self._reader = Reader(house.heads)
         self._refusal: Response | None = None
         self._task: asyncio.Task[None] | None = None
+        self._for_itself = False  # what `_task` is for is of use to this client alone
         self._stream: Stream | None = None
         self._deadline = math.inf
         self._ended = False  # the client will send no more
@@ -96,7 +97,7 @@ class Connection(asyncio.BufferedProtocol):
         self._ended = True
         # Half-closed clients get their answer.
         busy = self._task is not None or self._stream is not None or self._held_up
-        return busy and not _hung_up(self._transport.get_extra_info("socket").fileno())
+        return busy and not self._has_left()
 
     def pause_writing(self) -> None:
         self._held_up = True
@@ -118,6 +119,8 @@ class Connection(asyncio.BufferedProtocol):
         self._client.gone()
         if self._task is None:
             self._house.leave(self)
+        elif self._for_itself:
+            self._task.cancel()
 
     # -- one request after the other ---------------------------------------------------------------
 
@@ -163,6 +166,7 @@ class Connection(asyncio.BufferedProtocol):
                     self._answered(operation, response, request)
                     return False
                 self._expect(self._house.limits.answer)
+                self._for_itself = isinstance(operation, GetToken)
                 answering = self._answer(operation, request)
                 self._task = asyncio.get_running_loop().create_task(answering)
                 return True
@@ -205,7 +209,8 @@ class Connection(asyncio.BufferedProtocol):
             self._advance(begun=False)
 
     def _answered(self, operation: Awaited, response: Response, request: Request) -> None:
-        self._house.answered(operation, response.status)
+        if not self._lost:
+            self._house.answered(operation, response.status)
         sent = not self._closing and self._send(response, request)
         if request.method != "HEAD":  # which is handed nothing
             self._client.told(operation, sent=sent)
@@ -242,9 +247,14 @@ class Connection(asyncio.BufferedProtocol):
         self._deadline = asyncio.get_running_loop().time() + seconds
 
     def check(self, now: float) -> None:
-        """Called by the sweep: end what takes too long."""
-        if now < self._deadline:
-            return
+        """Called by the sweep: end what takes too long, or is for somebody who shut its end first
+        and left then: asyncio does not tell."""
+        if self._task is not None and self._ended and not self._lost and self._has_left():
+            self._transport.abort()
+        elif now >= self._deadline:
+            self._end_what_takes_too_long()
+
+    def _end_what_takes_too_long(self) -> None:
         if self._stream is not None and not (self._closing or self._held_up):
             self._stream.beat()
             self._expect(self._house.limits.heartbeat)
@@ -272,9 +282,9 @@ class Connection(asyncio.BufferedProtocol):
             await asyncio.wait([self._task])
         self._transport.abort()
 
-
-def _hung_up(fd: int) -> bool:
-    """Whether the client closed both ways: poll(2) tells that from a half-closed Unix socket."""
-    poll = select.poll()
-    poll.register(fd, 0)
-    return any(events & select.POLLHUP for _, events in poll.poll(0))
+    def _has_left(self) -> bool:
+        """Whether the client closed both ways: poll(2) tells that from a half-closed Unix socket.
+        Only while there is a transport."""
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), 0)
+        return any(events & select.POLLHUP for _, events in poll.poll(0))

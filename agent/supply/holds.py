@@ -235,6 +235,8 @@ def _over(holds: Holds, client: Key, places: int, limits: Limits) -> NoHold | No
 
     Whoever waits has its place among the holds already: newcomers cannot take it.
     """
+    if limits.per_client < 1:
+        return NoHold(kind="never", detail="this client's policy allows no hold; ask without one")
     own = [hold.until for hold in holds.active if hold.client == client]
     if len(own) + places > limits.per_client:
         detail = f"this client has {len(own)} holds, the limit; release one"

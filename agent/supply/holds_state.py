@@ -127,11 +127,12 @@ class NoHold:
     """Refused. `detail` is one sentence saying what to do; asking again earlier than `retry_at`
     (None: ever) will not help.
 
-    `length`: not a length for a hold; `client`, `full`: a limit; `unknown`: no such hold to
-    extend; `brief`: the server's tokens do not live long enough; `lost`: pairing again.
+    `length`: not a length for a hold; `client`, `full`: a limit; `never`: a limit of none;
+    `unknown`: no such hold to extend; `brief`: the server's tokens do not live long enough;
+    `lost`: pairing again.
     """
 
-    kind: Literal["length", "client", "full", "unknown", "brief", "lost"]
+    kind: Literal["length", "client", "full", "never", "unknown", "brief", "lost"]
     detail: str
     retry_at: float | None = None
 

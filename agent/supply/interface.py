@@ -61,10 +61,10 @@ class NotHeld:
 
     `held`: a newer token is needed, and somebody's hold is in the way for `held_for` seconds, or
     the server did not give one; `impossible`: its tokens are too short; `limit`: too many holds;
-    `unknown`: none of this client's to extend.
+    `never`: its policy lets this client have none; `unknown`: none of this client's to extend.
     """
 
-    kind: Literal["held", "impossible", "limit", "unknown"]
+    kind: Literal["held", "impossible", "limit", "never", "unknown"]
     detail: str
     retry_after: float | None = None
     held_for: float | None = None
@@ -72,13 +72,15 @@ class NotHeld:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldView:
-    """A hold as its client and the administrator see it; times in seconds."""
+    """A hold as its client and the administrator see it; times in seconds. `bound_to` is the
+    connection or process of an `Asker` that it ends with; they are not shown that."""
 
     id: str
     client: str
     fingerprint: str
     expires_in: float
     since: float
+    bound_to: str | None = None
 
 
 class TokenDesk(Protocol):
@@ -118,9 +120,9 @@ class TokenDesk(Protocol):
         ...
 
     def status(self) -> dict[str, object]:
-        """JSON-ready and without a secret: state, reason, uuid, token (fingerprint, expires_in,
-        degraded), holds, store, display, version, since. Clients ignore members they do not
-        know."""
+        """JSON-ready and without a secret: state, reason, uuid, token (fingerprint, expires_in;
+        None without one), holds, store, display, version, since_seconds; `degraded` while it
+        serves. Clients ignore members they do not know."""
         ...
 
     def pairing(self) -> dict[str, object]:

@@ -104,7 +104,8 @@ class Server:
                 mode = token_mode(self.policy, self._group)
                 listener = listen(path, mode=mode, group=self._group)
             self._made.append((path, os.lstat(path).st_ino))
-        serving = await asyncio.get_running_loop().create_unix_server(
+        # Not create_unix_server: from Python 3.13 on that one removes the file, also systemd's.
+        serving = await asyncio.get_running_loop().create_server(
             lambda: Connection(self, admin=name == "admin"), sock=listener, backlog=BACKLOG
         )
         self._listening.append(serving)

@@ -70,6 +70,7 @@ def test_a_traceback_is_shown_as_it_is_and_empty_lines_are_not() -> None:
 
 def test_what_a_newcomer_need_not_read_is_left_out() -> None:
     assert tell(TIME + "supply.handed_out uid=0 pid=1 fingerprint=sha256:0") is None
+    assert tell(TIME + "supply.handed_out_again client=uid:0 times=7") is None
 
 
 def test_a_broken_quote_is_left_as_it_is() -> None:

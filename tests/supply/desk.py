@@ -137,9 +137,10 @@ class Desk:
                 fingerprint=self.current.value.fingerprint(),
                 expires_in=hold.until - self.clock,
                 since=self.clock - hold.since,
+                bound_to=hold.bound_to,
             )
             for hold_id, hold in self.held.items()
-            if self._own(hold_id, asker) is not None
+            if self._own(hold_id, asker) is not None and self.clock < hold.until
         ]
 
     def release(self, hold_id: str, asker: Asker) -> bool:

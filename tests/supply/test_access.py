@@ -13,7 +13,6 @@ from agent.supply.access import (
     Scope,
     access,
     relayed,
-    scopes,
 )
 from agent.supply.caps import CAPS, Caps
 
@@ -46,22 +45,22 @@ def peer(uid: int, gid: int = 7, *groups: int) -> Peer:
     ],
 )
 def test_policy_decides_who_gets_tokens(who: Peer, policy: Policy, allowed: bool) -> None:
-    assert (CLIENT if allowed else NOTHING) == scopes(who, policy, admin=False)
+    assert (CLIENT if allowed else NOTHING) == access(who, policy, admin=False).scopes
 
 
 @pytest.mark.parametrize(("uid", "allowed"), [(0, True), (900, True), (1000, False), (5, False)])
 def test_admin_socket_is_for_root_and_the_agents_own_user(uid: int, allowed: bool) -> None:
-    assert (set(Scope) if allowed else NOTHING) == scopes(peer(uid), UIDS, admin=True)
+    assert (set(Scope) if allowed else NOTHING) == access(peer(uid), UIDS, admin=True).scopes
 
 
 def test_an_open_policy_does_not_open_the_admin_socket() -> None:
-    assert scopes(peer(1000), OPEN, admin=True) == NOTHING
+    assert access(peer(1000), OPEN, admin=True).scopes == NOTHING
 
 
 def test_nobody_sees_the_code_unless_the_operator_says_so() -> None:
     for policy in (OPEN, UIDS, GIDS):
-        assert Scope.PAIRING not in scopes(peer(0), policy, admin=False)
-        assert Scope.PAIRING not in scopes(peer(1000, 50), policy, admin=False)
+        assert Scope.PAIRING not in access(peer(0), policy, admin=False).scopes
+        assert Scope.PAIRING not in access(peer(1000, 50), policy, admin=False).scopes
 
 
 # -- rules ----------------------------------------------------------------------------------------
@@ -157,7 +156,7 @@ def test_with_rules_whom_none_matches_has_to_be_in_a_list() -> None:
 
 def test_a_rule_with_no_scopes_refuses_whom_a_list_would_let_in() -> None:
     policy = ruled(Rule(name="r", uids=frozenset({1000}), scopes=NOTHING), uids=frozenset({1000}))
-    assert scopes(peer(1000), policy, admin=False) == NOTHING
+    assert access(peer(1000), policy, admin=False).scopes == NOTHING
 
 
 def test_a_fact_that_is_not_known_matches_nothing() -> None:
@@ -166,7 +165,7 @@ def test_a_fact_that_is_not_known_matches_nothing() -> None:
         Rule(name="r", user_unit="till.service"),
         Rule(name="r", exe="/opt/till"),
     ):
-        assert scopes(peer(1000), ruled(rule), admin=False) == NOTHING
+        assert access(peer(1000), ruled(rule), admin=False).scopes == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -209,10 +208,10 @@ def test_the_agent_itself_is_never_counted_among_its_clients() -> None:
 
 def test_no_rule_opens_the_admin_socket_or_gives_its_scope() -> None:
     policy = ruled(Rule(name="r", uids=frozenset({0, 1000}), scopes=frozenset(Scope)))
-    assert scopes(peer(1000), policy, admin=True) == NOTHING
+    assert access(peer(1000), policy, admin=True).scopes == NOTHING
     assert access(peer(0), policy, admin=True) == Access(scopes=frozenset(Scope), key="uid:0")
-    assert scopes(peer(1000), policy, admin=False) == set(Scope) - {Scope.ADMIN}
-    assert scopes(peer(0), policy, admin=False) == set(Scope) - {Scope.ADMIN}
+    assert access(peer(1000), policy, admin=False).scopes == set(Scope) - {Scope.ADMIN}
+    assert access(peer(0), policy, admin=False).scopes == set(Scope) - {Scope.ADMIN}
 
 
 # -- browsers -------------------------------------------------------------------------------------

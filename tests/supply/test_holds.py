@@ -484,8 +484,9 @@ def test_whoever_waits_has_its_place_kept() -> None:
     assert isinstance(ask(holds, wish(60, "me"))[1], Held)
 
 
-def test_limits_that_allow_nothing_refuse_without_a_time() -> None:
-    for limits in (Limits(per_client=0), Limits(in_all=0)):
-        _, answer = ask(Holds(), wish(60), limits=limits)
+def test_a_client_that_may_have_none_is_told_so_and_to_come_back_never() -> None:
+    for holds in (Holds(), Holds(active=(hold(100, 90, "me"),))):
+        _, answer = ask(holds, wish(60), limits=Limits(per_client=0))
         assert isinstance(answer, NoHold)
-        assert answer.retry_at is None
+        assert (answer.kind, answer.retry_at) == ("never", None)
+        assert "allows no hold" in answer.detail

@@ -123,6 +123,7 @@ async def test_releasing_keeps_the_connection(house: House) -> None:
         (NotHeld(kind="held", detail="x", retry_after=40.5, held_for=58.2), 409, "held"),
         (NotHeld(kind="held", detail="x", retry_after=9.5), 409, "held"),
         (NotHeld(kind="limit", detail="x", retry_after=3), 429, "too-many-holds"),
+        (NotHeld(kind="never", detail="x"), 403, "not-permitted"),
         (NotHeld(kind="impossible", detail="x"), 409, "hold-impossible"),
         (NotHeld(kind="unknown", detail="x"), 404, "no-such-hold"),
         (Unavailable(kind="pairing", detail="x", retry_after=5), 409, "pairing-required"),

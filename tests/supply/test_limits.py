@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -175,20 +176,61 @@ async def test_even_refusals_have_a_limit(folder: Path, desk: Desk) -> None:
 async def test_a_client_that_leaves_while_waiting_keeps_its_place_until_the_desk_is_done(
     folder: Path, desk: Desk, unread: bytes
 ) -> None:
-    """Otherwise connecting and leaving in a loop would pile up waiting tasks. A client that leaves
-    an answer unread is seen as a reset, others as an end."""
+    """A report is acted upon whoever has left; else connecting and leaving in a loop would pile up
+    such tasks. A client that leaves an answer unread is seen as a reset, others as an end."""
     desk.gate.clear()
+    old = desk.current
+    report = json.dumps({"fingerprint": old.value.fingerprint()}).encode()
     async with serving(folder, desk) as house:
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(house.token)
-            client.sendall(unread + request("GET", "/v1/token"))
-            await eventually(lambda: desk.asked)
+            client.sendall(unread + request("POST", "/v1/token/rejected", body=report))
+            await eventually(lambda: desk.rejections)
         [connection] = house.server._connections()
         await eventually(lambda: connection._lost if unread else connection._ended)
         assert house.server._served
         desk.gate.set()
         await eventually(lambda: not house.server._served)
+        assert desk.current != old
         assert (await house.get()).status == 200
+
+
+@pytest.mark.parametrize("unread", [b"", b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+@pytest.mark.parametrize("query", ["min_ttl=60", "hold=60", "hold=60&ends_with=connection"])
+async def test_who_leaves_while_waiting_for_a_token_waits_no_longer(
+    folder: Path, desk: Desk, unread: bytes, query: str
+) -> None:
+    """Nobody would read it, and a renewal for nobody can end another's payment."""
+    desk.gate.clear()
+    async with serving(folder, desk) as house:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(house.token)
+            client.sendall(unread + request("GET", f"/v1/token?{query}"))
+            await eventually(lambda: desk.waits)
+            [connection] = house.server._connections()
+        await eventually(lambda: not house.server._connections())
+        assert connection._task is None
+        assert "GetToken" not in house.server.metrics()
+        desk.gate.set()
+        assert (await house.get("/v1/holds")).json == {"holds": []}
+        assert (await house.get()).status == 200
+
+
+async def test_who_shut_its_end_and_then_left_waits_no_longer_either(
+    folder: Path, desk: Desk
+) -> None:
+    """asyncio tells nothing of that: it has stopped to read."""
+    desk.gate.clear()
+    async with serving(folder, desk, limits=Limits(request=0.2)) as house:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(house.token)
+            client.sendall(request("GET", "/v1/token"))
+            client.shutdown(socket.SHUT_WR)
+            await eventually(lambda: desk.asked)
+            [connection] = house.server._connections()
+            await eventually(lambda: connection._ended)
+            assert not connection._lost
+        await eventually(lambda: not house.server._connections())
 
 
 # -- how often ------------------------------------------------------------------------------------
@@ -295,23 +337,3 @@ def test_without_descriptors_left_clients_are_served_and_later_the_others(folder
             assert exchange(clients[-1], holding).startswith(b"HTTP/1.1 200")
         out, _ = process.communicate("\n")
         assert (out, process.returncode) == ("True\n", 0)
-
-
-async def test_a_connection_that_a_hold_relies_on_may_be_idle_until_the_hold_ends(
-    folder: Path, desk: Desk
-) -> None:
-    """A payment takes longer than the limit for idle connections; ending one would end its hold."""
-    limits = Limits(request=0.2, idle=0.1)
-    ask = request("GET", "/v1/token?hold=60&ends_with=connection").replace(
-        b"Connection: close\r\n", b""
-    )
-    async with serving(folder, desk, limits=limits) as house:
-        async with house.connection() as (holder, writer), house.connection() as (idle, _):
-            writer.write(ask)
-            await holder.readuntil(b"\r\n\r\n")
-            assert await idle.read() == b""  # came later, and has been ended for being idle
-            assert len(desk.held) == 1
-            desk.clock += 61  # the desk's own time: the hold is over
-            async with asyncio.timeout(DEADLINE):
-                while await holder.read(1024):
-                    pass

@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import os
 import socket
@@ -5,6 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from agent.supply.house import Limits
 from agent.supply.listening import activated, admitting, listen, remove, token_mode
 from agent.supply.server import Server
 from tests.supply.desk import Desk
+from tests.supply.house import request
 
 
 def mode_of(path: str) -> int:
@@ -202,6 +205,51 @@ def test_systemd_may_hand_over_the_sockets(folder: Path) -> None:
             process.communicate()
         assert process.returncode == 0
     assert os.listdir(folder) == ["activated.sock"]  # the unit's file stays, ours is gone
+
+
+class _TidyLoop(asyncio.SelectorEventLoop):
+    """Removes at the end what create_unix_server served, as all loops do since Python 3.13."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tidied: dict[socket.socket, str] = {}
+
+    async def create_unix_server(self, *args: Any, **more: Any) -> asyncio.Server:
+        self._tidied[more["sock"]] = more["sock"].getsockname()
+        return await super().create_unix_server(*args, **more)
+
+    def _stop_serving(self, sock: socket.socket) -> None:
+        with contextlib.suppress(KeyError, FileNotFoundError):
+            os.unlink(self._tidied[sock])
+        super()._stop_serving(sock)  # type: ignore[misc]
+
+
+async def _live_and_end(listener: socket.socket, admin: str) -> bytes:
+    """What a client is answered by a server on a socket that was handed over, which then ends."""
+    server = Server(
+        desk=Desk(),
+        socket="",
+        admin_socket=admin,
+        policy=Policy(own_uid=os.getuid()),
+        activated={"token": listener},
+    )
+    await server.start()
+    reader, writer = await asyncio.open_unix_connection(listener.getsockname())
+    writer.write(request("GET", "/livez"))
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    await server.aclose()
+    return answer
+
+
+def test_the_file_of_a_socket_that_was_handed_over_stays_on_every_python(folder: Path) -> None:
+    """It is systemd's: without it nobody reaches the agent after a restart."""
+    listener = listen(f"{folder}/activated.sock", mode=0o600)
+    with asyncio.Runner(loop_factory=_TidyLoop) as runner:
+        answer = runner.run(_live_and_end(listener, f"{folder}/admin.sock"))
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert os.listdir(folder) == ["activated.sock"]
 
 
 def test_sockets_meant_for_another_process_are_not_taken() -> None:

@@ -15,7 +15,7 @@ from agent.store.memory import MemoryStore
 from agent.supply.access import Policy
 from agent.supply.feed import Feed
 from agent.supply.server import Server
-from tests.supply.house import DEADLINE, Answer, read_answer, request
+from tests.supply.house import DEADLINE, Answer, eventually, read_answer, request
 from tests.test_keeper import RULES
 from tests.virtual import TestServer, VirtualClock
 
@@ -116,6 +116,35 @@ async def test_what_happens_is_told_without_a_secret(folder: Path) -> None:
         ]
         told = b"".join(one.heard + [answer.body for answer in answers])
     assert [secret for secret in SECRETS if secret in told] == []
+
+
+async def test_no_token_is_renewed_for_somebody_who_is_gone(folder: Path) -> None:
+    """It waited for another hold to end, and would have had the token renewed then."""
+    async with terminal(folder) as one:
+        one.desk.hand_over(one.keeper)
+        one.server.approved = True
+        await one.until("serving")
+        await one.clock.advance(850)
+        first = (await one.get("/v1/token?hold=20")).json["hold"]
+        assert isinstance(first, dict)
+        before = one.server.refreshes
+        wish = request("GET", "/v1/token?hold=300&ends_with=connection", "Prefer: wait=25")
+        _, writer = await asyncio.open_unix_connection(one.token)
+        writer.write(wish)
+        await eventually(lambda: waiting(one) == 1)
+        writer.close()
+        await writer.wait_closed()
+        await eventually(lambda: waiting(one) == 0)
+        released = await one.ask(request("DELETE", f"/v1/holds/{first['id']}"))
+        assert released.status == 204
+        await one.clock.advance(30)
+        assert (waiting(one), one.server.refreshes) == (0, before)
+
+
+def waiting(one: Terminal) -> int:
+    """How many clients are in the line for a newer token."""
+    line = one.keeper.status()["holds"]["waiting"]  # type: ignore[index]
+    return len(line)
 
 
 async def pair(one: Terminal) -> None:

@@ -237,6 +237,21 @@ async def test_no_secret_is_in_an_answer_where_it_does_not_belong(
     assert with_code == ({"GET /v1/pairing"} if admin and not paired else set())
 
 
+async def test_no_answer_may_be_kept_by_a_cache(house: House) -> None:
+    """Not even one without a body, or the numbers."""
+    assert (await house.get("/v1/token?hold=60", admin=True)).status == 200  # for one to release
+    statuses = {}
+    for asked in (*ASKED, "GET /nothing"):
+        method, target = asked.split()
+        sent = await house.exchange(request(method, target), admin=True)
+        head = sent.partition(b"\r\n\r\n")[0].lower() + b"\r\n"
+        assert b"\r\ncache-control: no-store\r\n" in head, asked
+        statuses[asked] = int(sent.split()[1])
+    assert statuses["GET /metrics"] == 200
+    assert statuses["DELETE /v1/holds/0000000000000001"] == 204
+    assert {202, 400, 404, 405} < set(statuses.values())
+
+
 async def test_the_token_asked_about_is_not_repeated_in_refusals(house: House) -> None:
     """Programmers put it in the wrong place: the answer may end up in a log."""
     token = house.desk.current.value.reveal()
