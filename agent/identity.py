@@ -38,6 +38,7 @@ _PLACEHOLDERS: Final = frozenset((
 # fmt: on
 _SHORTEST_SERIAL: Final = 4  # characters; below, a board is counting, not identifying
 _SHORTEST_RUN: Final = 5  # digits counting upwards; shorter ones may be real
+_RUNS: Final = ("0123456789", "0123456789abcdef", "1234567890abcdef")  # each over and over
 
 
 def part_problem(text: str) -> str | None:
@@ -100,17 +101,23 @@ def refuse(value: str) -> str | None:
         return problem
     if len(value) < _SHORTEST_SERIAL:
         return f"is shorter than {_SHORTEST_SERIAL} characters"
+    return pattern(value)
+
+
+def pattern(value: str) -> str | None:
+    """Why this was typed for no device in particular, or None: one character, or counting."""
     if len(set(re.sub(r"[-. :]", "", value).casefold())) <= 1:
         return "repeats one character"
-    if _counts_upwards(value):
+    if _counts_upwards(value.casefold()):
         return "counts upwards: a placeholder"
     return None
 
 
 def _counts_upwards(value: str) -> bool:
-    """`012345`, `1234567890` and longer; `456789` may well be a real one."""
-    endless = "0123456789" * (LONGEST_PART // 10 + 1)
-    return len(value) >= _SHORTEST_RUN and value[0] in "01" and value in endless
+    """`012345`, `1234567890`, `123456789abcdef` and longer; `456789` may well be a real one."""
+    if len(value) < _SHORTEST_RUN or value[0] not in "01":
+        return False
+    return any(value in run * (len(value) // len(run) + 2) for run in _RUNS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

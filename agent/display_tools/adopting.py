@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from agent.errors import AgentError
-from hw.display.ports import Port
+from agent.identity import is_placeholder_word, pattern
+from hw.display.ports import Kind, Port
 
 By = Literal["serial", "path"]
 Role = Literal["display", "printer"]
@@ -20,12 +21,22 @@ _HEADER: Final = """\
 # By `pos-agent display adopt`: which port is this terminal's display, and which its printer.
 # Remove a line to undo it, then: udevadm control --reload && udevadm trigger
 """
-# Chips leave the factory with the same number in all of them, or with none.
-_FACTORY: Final = {"0001", "00000001", "0123456789abcdef", "1234567890abcdef", "default", "none"}
+# What chips leave the factory with in all of them, besides what is no serial number of anything.
+_FACTORY: Final = {"0001", "00000001", "0123", "1234"}
 _SHORTEST: Final = 4
 _PLAIN: Final = re.compile(
     r"[A-Za-z0-9._:+@=#/-]+"
 )  # means itself in a udev rule, and nothing else
+# Ports that have ways of their own. udev gives neither of them a socket.
+_GOES_BY: Final[Mapping[Kind, str]] = {
+    "printer": "is a line printer and goes by its serial number if it has one, else by its model",
+    "uart": "is a port of the board and goes by its name",
+}
+_MENDED_BY: Final[Mapping[Kind, str]] = {
+    "usb": "Plug it into a socket of its own, or take an adapter that has a serial number",
+    "printer": "Take the other one of its kind away, or take a printer that has a serial number",
+    "uart": "Write a rule by hand",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +50,10 @@ class Rule:
 def rule(port: Port, everything: Iterable[Port], *, by: By | None, role: Role) -> Rule:
     """The rule for a port among all there are. Raises AgentError if none can tell it apart."""
     others = tuple(other for other in everything if other.device != port.device)
-    refused = []
-    for way, (said, conditions) in _ways(port).items():
+    ways, refused = _ways(port), []
+    if by is not None and by not in ways and (goes_by := _GOES_BY.get(port.kind)):
+        raise AgentError(f"{port.device} cannot go by {by}: it {goes_by}. Leave --by away")
+    for way, (said, conditions) in ways.items():
         if by is not None and way != by:
             continue
         if (why := _wrong(port, conditions, others)) is None:
@@ -49,8 +62,7 @@ def rule(port: Port, everything: Iterable[Port], *, by: By | None, role: Role) -
         refused.append(f"{said}: {why}")
     why = "; ".join(refused) or _no_way(port, by)
     raise AgentError(
-        f"{port.device} cannot be told apart for certain ({why}). Plug it into a socket of its own,"
-        " or take an adapter that has a serial number"
+        f"{port.device} cannot be told apart for certain ({why}). {_MENDED_BY[port.kind]}"
     )
 
 
@@ -65,13 +77,11 @@ def merged(text: str, new: Rule, *, about: str) -> str:
 
 def sensible(serial: str) -> bool:
     """Whether a serial number can be expected to be this adapter's alone."""
-    folded = serial.casefold()
     return (
-        len(folded) >= _SHORTEST
-        and len(set(folded)) > 1
-        and folded not in _FACTORY
-        and not "0123456789".startswith(folded)
-        and not "1234567890".startswith(folded)
+        len(serial) >= _SHORTEST
+        and serial not in _FACTORY
+        and not is_placeholder_word(serial)
+        and pattern(serial) is None
     )
 
 
@@ -140,4 +150,6 @@ def _wrong(port: Port, conditions: tuple[str, ...], others: Iterable[Port]) -> s
 def _no_way(port: Port, by: By | None) -> str:
     if not port.properties and port.kind == "usb":
         return "udev knows nothing of it: is systemd-udevd running?"
+    if port.kind == "printer":
+        return "sysfs does not say which USB device it is"
     return "it has no serial number of its own" if by == "serial" else "udev names no socket for it"

@@ -5,6 +5,7 @@ import selectors
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -12,6 +13,11 @@ from hw.contract import DeviceTimeout, HardwareError, Reading
 from hw.serial_number.files import LONGEST, reading
 
 LIMIT: Final = 5.0  # s; a program that asks a security module takes less than one
+_LOOK_EVERY: Final = 0.005  # s between looks for its end
+_BURIAL: Final = 1.0  # s for a killed program to go; one in the middle of a system call may not
+
+EndGroup = Callable[[int, int], None]
+"""Sends a signal to a process group: os.killpg."""
 
 
 class Command:
@@ -23,9 +29,12 @@ class Command:
 
     name = "command"
 
-    def __init__(self, *, argv: tuple[str, ...], limit: float = LIMIT) -> None:
+    def __init__(
+        self, *, argv: tuple[str, ...], limit: float = LIMIT, end_group: EndGroup = os.killpg
+    ) -> None:
         self._argv = argv
         self._limit = limit
+        self._end_group = end_group
 
     def read(self) -> Reading | None:
         program = self._argv[0]
@@ -45,20 +54,22 @@ class Command:
         try:
             printed = self._finish(process)
         finally:
-            _end(process)
+            self._end(process)
+        if process.returncode != 0:
+            raise HardwareError(
+                f"{program} failed with exit status {process.returncode}: it is retried"
+            )
         found = printed.removesuffix(b"\n")
         return reading(program, found) if found else None
 
     def _finish(self, process: subprocess.Popen[bytes]) -> bytes:
-        """What it printed, once it ended well. Raises HardwareError."""
+        """What it printed, once it ended. Raises HardwareError."""
         deadline = time.monotonic() + self._limit
         printed = self._printed(process, deadline)
-        try:
-            status = process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            raise self._too_slow() from None
-        if status != 0:
-            raise HardwareError(f"{self._argv[0]} failed with exit status {status}: it is retried")
+        while not _has_ended(process.pid):
+            if time.monotonic() >= deadline:
+                raise self._too_slow()
+            time.sleep(_LOOK_EVERY)
         return printed
 
     def _printed(self, process: subprocess.Popen[bytes], deadline: float) -> bytes:
@@ -81,11 +92,19 @@ class Command:
     def _too_slow(self) -> HardwareError:
         return DeviceTimeout(f"{self._argv[0]} did not finish within {self._limit:g} s")
 
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        """Leave nothing behind: not the program, not what it started in its group, not the pipe.
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Leave nothing behind: not the program, not what it started in its group, not the pipe."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+        The signal goes first: once the program is buried its number may be another group's.
+        """
+        with suppress(ProcessLookupError, PermissionError):
+            self._end_group(process.pid, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_BURIAL)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether our child has ended; it stays unburied."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

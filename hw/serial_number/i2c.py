@@ -94,7 +94,8 @@ class Lanes:
         self._lock = Lock()
 
     def run(self, bus: str, work: Callable[[], bytes | None]) -> bytes | None:
-        """What the work returns or raises. Raises DeviceTimeout, DeviceBusy."""
+        """What the work returns or raises. Raises DeviceTimeout and DeviceBusy, and HardwareError
+        where there is no thread to be had."""
         with self._lock:
             lane = self._lanes.setdefault(bus, Lock())
         if not lane.acquire(timeout=self._limit):
@@ -109,7 +110,11 @@ class Lanes:
             finally:
                 lane.release()
 
-        Thread(target=carry_out, daemon=True, name=f"i2c {bus}").start()
+        try:
+            Thread(target=carry_out, daemon=True, name=f"i2c {bus}").start()
+        except RuntimeError as error:  # the service's TasksMax, or no memory: it may pass
+            lane.release()
+            raise HardwareError(f"{bus}: {error}: it is tried again") from error
         try:
             outcome = ended.get(timeout=self._limit)
         except Empty:

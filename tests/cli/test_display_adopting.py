@@ -1,6 +1,7 @@
 """Which udev rule adopts a port: it hits this one and no other."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -43,8 +44,10 @@ def test_an_adapter_goes_by_its_serial_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "serial", [None, "0001", "00000000", "AAAA", "12", "0123456789ABCDEF", "12345678", "default"]
-)
+    "serial",
+    [None, "0001", "00000000", "AAAA", "12", "0123", "1234", "12345678", "default", "SN-12345",
+     "0123456789ABCDEF", "1234567890abcdef", "123456789ABCDEF"],
+)  # fmt: skip
 def test_one_without_a_serial_number_of_its_own_goes_by_its_socket(
     tmp_path: Path, serial: str | None
 ) -> None:
@@ -161,8 +164,35 @@ def test_a_line_printer_goes_by_its_usb_device(
 
 def test_a_printer_of_which_nothing_is_known_is_refused() -> None:
     port = Port(device="/dev/usb/lp0", kind="printer", driver="usblp")
-    with pytest.raises(AgentError, match="/dev/usb/lp0 cannot be told apart"):
+    with pytest.raises(AgentError, match=r"lp0 cannot be told apart .*sysfs does not say which"):
         rule(port, (port,), by=None, role="printer")
+
+
+def test_of_two_printers_of_one_model_one_has_to_go(tmp_path: Path) -> None:
+    """A socket would not tell them apart: udev names none for a line printer."""
+    machine = Machine(tmp_path)
+    machine.line_printer("lp0", Usb(usb="04b8:0202", place="1-3"))
+    machine.line_printer("lp1", Usb(usb="04b8:0202", place="1-4"))
+    with pytest.raises(AgentError) as refused:
+        rule(*first(machine), by=None, role="printer")
+    assert "/dev/usb/lp1 has the same" in str(refused.value)
+    assert "Take the other one of its kind away" in str(refused.value)
+    assert "socket" not in str(refused.value)
+
+
+@pytest.mark.parametrize("by", get_args(adopting.By))
+def test_a_port_of_another_kind_says_which_ways_it_has(tmp_path: Path, by: adopting.By) -> None:
+    machine = Machine(tmp_path)
+    machine.uart("ttyS1", driver="serial8250")
+    machine.line_printer("lp0", Usb(usb="04b8:0202"))
+    everything = discovery.ports(machine.root)
+    ways = {"uart": "its name", "printer": "its serial number if it has one, else by its model"}
+    assert {port.kind for port in everything} == set(ways)
+    for port in everything:
+        with pytest.raises(AgentError) as refused:
+            rule(port, everything, by=by, role="display")
+        assert str(refused.value).startswith(f"{port.device} cannot go by {by}: it is a ")
+        assert str(refused.value).endswith(f" goes by {ways[port.kind]}. Leave --by away")
 
 
 def test_every_rule_is_one(tmp_path: Path) -> None:

@@ -39,6 +39,23 @@ def reach(terminal: Terminal, state: str) -> None:
     terminal.until(lambda: terminal.state() == state, PATIENCE)
 
 
+def test_a_serial_number_that_cannot_be_read_for_now_is_waited_for(
+    swapping: Terminal, shop: SandboxServer, serial: Path
+) -> None:
+    serial.unlink()
+    serial.mkdir()  # EISDIR: trouble, and not the absence of the file
+    swapping.start()
+    reach(swapping, "failed")
+    assert status(swapping)["support_code"] == "I301"
+    assert f"{serial} cannot be read" in str(status(swapping)["reason"])
+    assert not shop.waiting()
+
+    serial.rmdir()
+    serial.write_text("A-4711\n")
+    reach(swapping, "pairing")
+    assert status(swapping)["uuid"] == "/vendor/acme/serial/A-4711"
+
+
 def status(terminal: Terminal) -> dict[str, object]:
     return terminal.ask("GET", "/v1/status")[1]
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.deploy import ROOT
-from tests.deploy.udev_bed import NEEDED, Adapter, Bed
+from tests.deploy.udev_bed import NEEDED, Adapter, Bed, LinePrinter
 
+ACTIONS = ("add", "change")
 GENERIC = ("0403:6001", "067b:2303", "1a86:7523", "10c4:ea60")
 TWINS = (
     Adapter(usb="1a86:7523", place="1-3", tty="ttyUSB0", minor=0, driver="ch341-uart"),
@@ -25,12 +26,16 @@ def one(usb: str, serial: str | None = None) -> Adapter:
 # -- the shipped rules ----------------------------------------------------------------------------
 
 
+# On `change` too: that is what `display adopt` has udev do about a port that is there already.
 @NEEDED
+@pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("usb", ["03f0:3524", "0416:f012", "1504:008c"])
-def test_a_display_gets_its_name_and_wants_another_try(tmp_path: Path, usb: str) -> None:
+def test_a_display_gets_its_name_and_wants_another_try(
+    tmp_path: Path, usb: str, action: str
+) -> None:
     adapter = one(usb)
 
-    verdict = Bed(tmp_path, [adapter]).verdict(adapter.port)
+    verdict = Bed(tmp_path, [adapter]).verdict(adapter.port, action)
 
     assert verdict.links == {"/dev/pos/display"}
     assert verdict.properties["ID_MM_DEVICE_IGNORE"] == "1"
@@ -40,11 +45,12 @@ def test_a_display_gets_its_name_and_wants_another_try(tmp_path: Path, usb: str)
 
 
 @NEEDED
+@pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("usb", GENERIC)
-def test_a_chip_that_may_be_anything_is_left_alone(tmp_path: Path, usb: str) -> None:
+def test_a_chip_that_may_be_anything_is_left_alone(tmp_path: Path, usb: str, action: str) -> None:
     adapter = one(usb, serial="A10K3XYZ")
 
-    verdict = Bed(tmp_path, [adapter]).verdict(adapter.port)
+    verdict = Bed(tmp_path, [adapter]).verdict(adapter.port, action)
 
     assert verdict.links == set()
     assert "POS_DISPLAY" not in verdict.properties
@@ -75,19 +81,36 @@ def test_only_for_bixolons_device_is_the_driver_told(tmp_path: Path, usb: str, t
         ('ENV{ID_PATH}=="pci-0000:00:14.0-usb-0:4:1.0"', set()),
     ],
 )
-def test_an_adapter_is_opted_in_by_a_local_rule(tmp_path: Path, rule: str, links: set[str]) -> None:
+@pytest.mark.parametrize("action", ACTIONS)
+def test_an_adapter_is_opted_in_by_a_local_rule(
+    tmp_path: Path, rule: str, links: set[str], action: str
+) -> None:
     adapter = one("0403:6001", serial="A10K3XYZ")
     local = f'SUBSYSTEM=="tty", {rule}, ENV{{POS_DISPLAY}}="1"\n'
 
-    assert Bed(tmp_path, [adapter], local).verdict(adapter.port).links == links
+    assert Bed(tmp_path, [adapter], local).verdict(adapter.port, action).links == links
 
 
 @NEEDED
-def test_a_printer_is_opted_in_and_keeps_its_group(tmp_path: Path) -> None:
-    adapter = one("067b:2303")
-    local = 'SUBSYSTEM=="tty", ENV{ID_VENDOR_ID}=="067b", ENV{POS_PRINTER}="1"\n'
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize(
+    ("printer", "rule"),
+    [
+        (one("067b:2303"), 'SUBSYSTEM=="tty", ENV{ID_VENDOR_ID}=="067b"'),
+        (
+            LinePrinter(usb="04b8:0202"),
+            'SUBSYSTEM=="usbmisc", KERNEL=="lp[0-9]*", ATTRS{idVendor}=="04b8",'
+            ' ATTRS{idProduct}=="0202"',
+        ),
+    ],
+    ids=["serial", "line printer"],
+)
+def test_a_printer_is_opted_in_and_keeps_its_group(
+    tmp_path: Path, printer: Adapter | LinePrinter, rule: str, action: str
+) -> None:
+    local = f'{rule}, ENV{{POS_PRINTER}}="1"\n'
 
-    verdict = Bed(tmp_path, [adapter], local).verdict(adapter.port)
+    verdict = Bed(tmp_path, [printer], local).verdict(printer.port, action)
 
     assert verdict.links == {"/dev/pos/printer"}
     assert verdict.properties["ID_MM_DEVICE_IGNORE"] == "1"

@@ -150,10 +150,10 @@ def test_users_and_folders_are_declared(tmp_path: Path) -> None:
         shutil.copy(ROOT / f"deploy/pos-agent.{kind}", config / f"{kind}.d/pos-agent.conf")
     subprocess.run(["systemd-sysusers", f"--root={tmp_path}"], check=True, capture_output=True)
     users = (tmp_path / "etc/passwd").read_text()
-    groups = dict(
-        (line.split(":")[0], line.split(":")[3])
+    groups = {
+        line.split(":")[0]: line.split(":")[3]
         for line in (tmp_path / "etc/group").read_text().splitlines()
-    )
+    }
     assert "pos-agent:" in users
     assert "/usr/sbin/nologin" in users
     assert "pos-agent" in groups

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import pytest
 
@@ -114,6 +114,56 @@ L: device=../../../{self.tty}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinePrinter:
+    """A receipt printer on USB, which the kernel's usblp makes a /dev/usb/lpN of."""
+
+    usb: str
+    place: str = "1-5"
+
+    @property
+    def device(self) -> str:
+        return f"{HOST}/usb1/{self.place}"
+
+    @property
+    def port(self) -> str:
+        return f"{self.device}/{self.place}:1.0/usbmisc/lp0"
+
+    def described(self) -> str:
+        """As umockdev reads it."""
+        vendor, _, product = self.usb.partition(":")
+        return f"""\
+P: {self.device}
+E: DEVTYPE=usb_device
+E: SUBSYSTEM=usb
+E: PRODUCT={int(vendor, 16):x}/{int(product, 16):x}/100
+A: idVendor={vendor}\\n
+A: idProduct={product}\\n
+
+P: {self.device}/{self.place}:1.0
+E: DEVTYPE=usb_interface
+E: SUBSYSTEM=usb
+A: bInterfaceNumber=00\\n
+A: bInterfaceClass=07\\n
+A: bInterfaceSubClass=01\\n
+A: bInterfaceProtocol=02\\n
+L: driver=../../../../../../bus/usb/drivers/usblp
+
+P: {self.port}
+N: usb/lp0
+E: DEVNAME=/dev/usb/lp0
+E: SUBSYSTEM=usbmisc
+E: MAJOR=180
+E: MINOR=0
+A: dev=180:0\\n
+L: device=../../../{self.place}:1.0
+"""
+
+
+class Device(Protocol):
+    def described(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What udev said of a device: its properties, and everything it wrote."""
 
@@ -126,20 +176,21 @@ class Verdict:
 
 
 class Bed:
-    """Some adapters under the shipped rules and those of the integrator."""
+    """Some devices under the shipped rules and those of the integrator."""
 
-    def __init__(self, folder: Path, adapters: Iterable[Adapter], local: str = "") -> None:
+    def __init__(self, folder: Path, devices: Iterable[Device], local: str = "") -> None:
         self._folder = folder
         (folder / "dev").mkdir()
         (folder / "rules").mkdir()
         shutil.copy(ROOT / "udev/70-pos-agent.rules", folder / "rules")
         (folder / "rules/65-pos-display.rules").write_text(local)
-        devices = "\n".join((_HUB, *(adapter.described() for adapter in adapters)))
-        (folder / "devices.umockdev").write_text(devices)
+        described = "\n".join((_HUB, *(device.described() for device in devices)))
+        (folder / "devices.umockdev").write_text(described)
 
-    def verdict(self, path: str) -> Verdict:
-        """On the arrival of the device with this path of sysfs."""
-        text = self.run(f"udevadm test --action=add /sys{path} 2>&1")
+    def verdict(self, path: str, action: str = "add") -> Verdict:
+        """On the device with this path of sysfs: it came, or `change`, somebody wants it looked at
+        again."""
+        text = self.run(f"udevadm test --action={action} /sys{path} 2>&1")
         found = re.findall(r"^\s*(?:E: )?([A-Z.][\w.]*)=(.*)$", text, re.MULTILINE)
         assert ("DEVPATH", path) in found, text
         return Verdict(properties=dict(found), text=text)

@@ -27,7 +27,7 @@ OUTPUT = [text for kind, text in BLOCKS if not kind]
 
 def commands(page: str) -> list[str]:
     """Every `pos-agent …` of a page, in a line of its own or between backticks."""
-    lines = re.findall(r"^    (?:sudo )?(pos-agent .+)$", page, re.MULTILINE)
+    lines = re.findall(r"^    (?:sudo (?:-u \S+ )?)?(pos-agent .+)$", page, re.MULTILINE)
     return lines + re.findall(r"`(?:sudo )?(pos-agent [^`]+)`", page)
 
 

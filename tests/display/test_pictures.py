@@ -6,8 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from agent.display import language
+from agent.display.texts import Language
 from tests.display.contact_sheet import Shot, Strip, sheet
-from tests.display.render_docs import GEOMETRIES, LANGUAGES, PICTURES, pictures
+from tests.display.render_docs import GEOMETRIES, LANGUAGES, PICTURES, animations, pictures
 
 PAGE = PICTURES.parent / "screens.md"
 MADE = dict(pictures())
@@ -56,6 +58,28 @@ def test_the_dots_of_a_picture_say_what_the_screen_says() -> None:
 
     assert found[:4] == ["STARTING", "PLEASE WAIT", "NO NETWORK", "CHECK CABLE     N102"]
     assert found.count("CODE  WHJK-MPRT  14m") == 3
+
+
+def test_every_text_is_on_some_picture() -> None:
+    """Drawn in a language in which each text is a mark of its own."""
+    wordings = language.load("en").wordings
+    marks = {
+        key: f"<{number}>" + "".join(re.findall(r"\{\w+\}", wordings[key][0]))
+        for number, key in enumerate(wordings)
+        if not key.startswith("receipt.")
+    }
+    marked = Language("marks", {key: (mark,) for key, mark in marks.items()})
+    shown = "\n".join(
+        row
+        for rows, columns in GEOMETRIES
+        for _, animation in animations(rows, columns, marked)
+        for frame in (*animation.intro, *animation.frames)
+        for row in frame.rows
+    )
+
+    missing = [key for key, mark in marks.items() if mark.partition("{")[0] not in shown]
+
+    assert missing == []
 
 
 def test_a_character_without_dots_is_refused_rather_than_left_out() -> None:

@@ -1,7 +1,9 @@
 """A program that prints the serial number, and every way it can fail to."""
 
 import os
+import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,34 @@ def test_a_talkative_program_is_ended() -> None:
     with pytest.raises(HardwareError, match="prints more than 4096 bytes"):
         sh("yes")
     assert sh("head -c 4096 /dev/zero | tr '\\0' x") is not None
+
+
+@pytest.mark.parametrize("script", ["echo A", "exit 1", "echo A; exec >&-; sleep 600"])
+def test_the_signal_goes_before_the_burial(script: str) -> None:
+    """Afterwards the number may be that of a group of somebody else's."""
+    signalled = []
+
+    def end_group(group: int, number: int) -> None:
+        os.waitid(os.P_PID, group, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # ours, or it raises
+        signalled.append((group, number))
+        os.killpg(group, number)
+
+    with suppress(HardwareError):
+        Command(argv=("/bin/sh", "-c", script), limit=1.0, end_group=end_group).read()
+
+    ((group, number),) = signalled
+    assert number == signal.SIGKILL
+    with pytest.raises(ChildProcessError):
+        os.waitid(os.P_PID, group, os.WEXITED | os.WNOHANG)  # buried by now
+
+
+@pytest.mark.parametrize("error", [PermissionError, ProcessLookupError])
+def test_a_group_that_may_not_be_signalled_changes_nothing(error: type[OSError]) -> None:
+    def end_group(group: int, number: int) -> None:
+        raise error
+
+    echo = Command(argv=("/bin/echo", "A-4711"), limit=LONG, end_group=end_group)
+    assert echo.read() == Reading(source="/bin/echo", value="A-4711")
 
 
 def test_nothing_is_left_open() -> None:

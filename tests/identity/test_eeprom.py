@@ -1,8 +1,9 @@
 """An EEPROM on a bus, and the same field in a memory of the kernel's."""
 
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 from typing import TypeVar
@@ -162,6 +163,22 @@ def test_a_bug_in_a_transfer_reaches_the_caller_and_frees_the_bus() -> None:
 
     with pytest.raises(ZeroDivisionError):
         lanes.run(BUS, broken)
+    assert lanes.run(BUS, lambda: b"free") == b"free"
+
+
+@pytest.fixture
+def no_more_threads() -> Iterator[None]:
+    """A stack larger than the address space: the kernel refuses as it does at TasksMax."""
+    before = threading.stack_size(1 << 47)
+    yield
+    threading.stack_size(before)
+
+
+def test_without_a_thread_to_be_had_it_is_tried_again(no_more_threads: None) -> None:
+    lanes = Lanes(limit=LONG)
+    with pytest.raises(HardwareError, match=r"^/dev/i2c-1: can't start new thread: it is tried ag"):
+        lanes.run(BUS, lambda: b"never")
+    threading.stack_size(0)
     assert lanes.run(BUS, lambda: b"free") == b"free"
 
 

@@ -149,6 +149,13 @@ def test_what_a_maker_left_in_place_of_a_serial_is_refused(value: str) -> None:
         ("0123456789", "counts upwards: a placeholder"),
         ("123456", "counts upwards: a placeholder"),
         ("123456789012345", "counts upwards: a placeholder"),
+        ("0123456789ABCDEF", "counts upwards: a placeholder"),
+        ("0123456789abcdef", "counts upwards: a placeholder"),
+        ("123456789ABCDEF", "counts upwards: a placeholder"),
+        ("123456789ABCDEF0", "counts upwards: a placeholder"),
+        ("123456789aBcD", "counts upwards: a placeholder"),
+        ("1234567890ABCDEF", "counts upwards: a placeholder"),
+        ("0123456789" * 12, "counts upwards: a placeholder"),
         ("\x00\x01\x02\x03", "contains a control or invisible character"),
         ("\u00ff" * 8, "contains characters outside ASCII: rubbish, or an erased memory"),
         ("\udcff\udcff\udcff\udcfe", "contains characters outside ASCII: rubbish, or an erased m"),
@@ -163,7 +170,8 @@ def test_what_is_no_serial_number_of_one_terminal_is_refused(value: str, why: st
 @pytest.mark.parametrize(
     "value",
     ["4711", "10000000a1b2c3d4", "12345AB12345678", "VMware-56 4d 1f", "456789", "0123", "1234",
-     "0123457", "1123456", "0001", "AAAB", "01234x"],
+     "0123457", "1123456", "0001", "AAAB", "01234x", "89ABCDEF", "0123456789ABCDFE",
+     "1234567AB", "ABCDEF"],
 )  # fmt: skip
 def test_a_real_serial_number_is_taken(value: str) -> None:
     assert refuse(value) is None

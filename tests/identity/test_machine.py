@@ -7,7 +7,7 @@ import pytest
 from agent.config_checks import SOURCE_NAMES
 from agent.settings import PairSettings
 from hw import machine
-from hw.contract import EepromPlace, MemoryField, NvmemPlace
+from hw.contract import EepromPlace, MemoryField, NoHardware, NvmemPlace, SerialSource
 from hw.machine import source_opener
 from tests.identity.chip import Chip
 from tests.identity.tree import DEVICE_TREE, DMI, interface, put
@@ -66,6 +66,46 @@ def test_every_name_opens_its_source(tmp_path: Path) -> None:
         "mmc-cid": "M-4711",
         "mac": "00:1b:21:00:47:11",
     }
+
+
+# -- soon after the start -------------------------------------------------------------------------
+
+
+def opened_early(root: Path, name: str, told: PairSettings = TOLD) -> SerialSource:
+    """As 5 s after the start, with an I2C bus that is not there yet."""
+    return source_opener(root=str(root), up_for=lambda: 5.0, open_i2c=lambda _: None)(name, told)
+
+
+LATE = ("eeprom", "nvmem", "mmc-cid", "mac")
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_what_hangs_on_a_driver_is_not_given_up_soon_after_the_start(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(NoHardware, match=f"^{name}: its driver may still be on its way"):
+        opened_early(tmp_path, name).read()
+
+
+@pytest.mark.parametrize("name", sorted({*machine.NAMES} - {*LATE, "command"}))
+def test_what_needs_no_driver_is_absent_at_once(tmp_path: Path, name: str) -> None:
+    put(tmp_path, "/proc/cpuinfo", b"processor\t: 0\n")
+    assert opened_early(tmp_path, name).read() is None
+
+
+def test_an_address_counts_early_only_if_its_interface_was_named(tmp_path: Path) -> None:
+    """Another board's interface may still come, and have a lower index."""
+    a_terminal_with_everything(tmp_path)
+
+    named = opened_early(tmp_path, "mac").read()
+
+    assert named is not None
+    assert named.value == "00:1b:21:00:47:11"
+    with pytest.raises(NoHardware, match=r"^mac: .*; name the interface to be faster$"):
+        opened_early(tmp_path, "mac", PairSettings(key="serial")).read()
+
+
+# -- what a source is told ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["file", "command", "eeprom", "nvmem", "uuid"])

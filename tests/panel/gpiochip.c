@@ -6,7 +6,8 @@
  * Opening a line gives the read end of a pipe, because a pipe polls and reads as a line does; its
  * write end stays here, tells when the line was given back, and carries the edges.
  *
- * /sys/class/leds is looked for in the directory that $LEDS names.
+ * /sys/class/leds is looked for in the directory that $LEDS names. What is written into a file there
+ * called brightness is also appended to brightness.written, for the file has the last of it only.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -23,12 +24,15 @@
 #include <unistd.h>
 
 enum { CHIPS = 32, LINES = 8, EDGES = 16 };              /* the kernel's event buffer has 16 */
-enum { BUSY = 1, NO_IRQ = 2, ONE_EDGE = 4, BROKEN = 8 }; /* what a line refuses */
+/* What a line refuses; FLIPS: somebody moves it right after its level was read. */
+enum { BUSY = 1, NO_IRQ = 2, ONE_EDGE = 4, BROKEN = 8, FLIPS = 16 };
 
 struct line {
     char name[GPIO_MAX_NAME_SIZE], consumer[GPIO_MAX_NAME_SIZE];
     int quirks, level, input, active_low, pull, rising, falling, version;
     int held, pipe; /* the write end; valid while held */
+    int requests;   /* how often it was asked for and had, reconfigured included */
+    int highs, lows; /* how often it was driven so as an output */
     ino_t inode;
 };
 static struct chip {
@@ -94,6 +98,12 @@ void chip_move(int chip, unsigned offset, int level)
 
 int chip_level(int chip, unsigned offset) { return chips[chip].line[offset].level; }
 int chip_pull(int chip, unsigned offset) { return chips[chip].line[offset].pull; }
+int chip_requests(int chip, unsigned offset) { return chips[chip].line[offset].requests; }
+int chip_driven(int chip, unsigned offset, int level)
+{
+    struct line *line = &chips[chip].line[offset];
+    return level ? line->highs : line->lows;
+}
 int chip_held(int chip, unsigned offset) { return is_held(&chips[chip].line[offset]); }
 const char *chip_consumer(int chip, unsigned offset) { return chips[chip].line[offset].consumer; }
 
@@ -109,6 +119,15 @@ struct request {
     int version, output, value, active_low, rising, falling, pull;
     const char *consumer;
 };
+
+static void drive(struct line *line, int level)
+{
+    line->level = level;
+    if (level)
+        line->highs++;
+    else
+        line->lows++;
+}
 
 /* Take a line; returns its descriptor. */
 static int take(struct chip *chip, unsigned offset, struct request wanted)
@@ -136,8 +155,9 @@ static int take(struct chip *chip, unsigned offset, struct request wanted)
     line->falling = wanted.falling;
     line->pull = wanted.pull;
     snprintf(line->consumer, sizeof line->consumer, "%s", wanted.consumer);
+    line->requests++;
     if (wanted.output)
-        line->level = wanted.value != wanted.active_low;
+        drive(line, wanted.value != wanted.active_low);
     return ends[0];
 }
 
@@ -232,6 +252,16 @@ static int on_chip(struct chip *chip, unsigned long request, void *argument)
     }
 }
 
+/* The level as it is told; a line that flips has moved on by then. */
+static int told(struct line *line)
+{
+    int level = line->level;
+    for (int chip = 0; (line->quirks & FLIPS) && chip < (int)count; chip++)
+        if (line >= chips[chip].line && line < chips[chip].line + LINES)
+            chip_move(chip, (unsigned)(line - chips[chip].line), !level);
+    return level != line->active_low;
+}
+
 static int on_line(struct line *line, unsigned long request, void *argument)
 {
     struct gpio_v2_line_values *two = argument;
@@ -240,20 +270,20 @@ static int on_line(struct line *line, unsigned long request, void *argument)
         return fail(EIO);
     switch (request) {
     case GPIO_V2_LINE_GET_VALUES_IOCTL:
-        two->bits = (line->level != line->active_low) & two->mask;
+        two->bits = told(line) & two->mask;
         return 0;
     case GPIOHANDLE_GET_LINE_VALUES_IOCTL:
-        one->values[0] = line->level != line->active_low;
+        one->values[0] = told(line);
         return 0;
     case GPIO_V2_LINE_SET_VALUES_IOCTL:
         if (line->input)
             return fail(EPERM);
-        line->level = (int)(two->bits & two->mask & 1) != line->active_low;
+        drive(line, (int)(two->bits & two->mask & 1) != line->active_low);
         return 0;
     case GPIOHANDLE_SET_LINE_VALUES_IOCTL:
         if (line->input)
             return fail(EPERM);
-        line->level = !!one->values[0] != line->active_low;
+        drive(line, !!one->values[0] != line->active_low);
         return 0;
     default:
         return fail(ENOTTY);
@@ -319,3 +349,21 @@ OPEN(open)
 OPEN(open64)
 STAT(stat)
 STAT(stat64)
+
+ssize_t write(int fd, const void *data, size_t size)
+{
+    static ssize_t (*real)(int, const void *, size_t);
+    static const char end[] = "/brightness";
+    char link[64], path[4096];
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "write");
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = getenv("LEDS") ? readlink(link, path, sizeof path - sizeof ".written") : 0;
+    if (length >= (ssize_t)sizeof end && !strncmp(path + length - sizeof end + 1, end, sizeof end - 1)) {
+        strcpy(path + length, ".written");
+        int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+        if (log < 0 || real(log, data, size) != (ssize_t)size || close(log))
+            abort();
+    }
+    return real(fd, data, size);
+}

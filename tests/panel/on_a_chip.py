@@ -22,7 +22,7 @@ from agent.settings import LineSettings
 from hw.contract import DeviceBusy, HardwareError, NoHardware
 from hw.panel import open_button, open_gpio_switch, open_led
 
-BUSY, NO_IRQ, ONE_EDGE, BROKEN = 1, 2, 4, 8
+BUSY, NO_IRQ, ONE_EDGE, BROKEN, FLIPS = 1, 2, 4, 8, 16
 HIGH, LOW = 1, 0
 _C: Final = ctypes.CDLL(None)
 
@@ -49,6 +49,16 @@ class Chip:
     def pull(self, line: int) -> int:
         pull: int = _C.chip_pull(self._id, line)
         return pull
+
+    def requests(self, line: int) -> int:
+        """How often the line was given out, each time with all its properties."""
+        requests: int = _C.chip_requests(self._id, line)
+        return requests
+
+    def driven(self, line: int, level: int) -> int:
+        """How often it became an output of this level, if only for a moment."""
+        driven: int = _C.chip_driven(self._id, line, level)
+        return driven
 
     def held(self, line: int) -> bool:
         return bool(_C.chip_held(self._id, line))
@@ -88,7 +98,9 @@ def a_button_rests_on_the_pull_the_chip_has(dev: Path) -> None:
     for line, active in ((0, "low"), (1, "high")):
         button = open_button(wired(str(line), active), dev=str(dev))
         assert chip.pull(line) == (1 if active == "low" else -1) or old_kernel()
+        button.pressed()
         button.close()
+        assert chip.requests(line) == 1
 
 
 def forty_edges_at_once_leave_the_right_level_and_a_quiet_line(dev: Path) -> None:
@@ -102,6 +114,17 @@ def forty_edges_at_once_leave_the_right_level_and_a_quiet_line(dev: Path) -> Non
         assert readable(button.fd)
         assert button.pressed() is pressed
         assert not readable(button.fd)
+    button.close()
+
+
+def an_edge_after_the_look_wakes_again(dev: Path) -> None:
+    """Or a release right behind the look would leave the button pressed until the next edge."""
+    chip = Chip(dev, 0)
+    chip.name(0, "flips", FLIPS)
+    button = open_button(wired("0", "high"), dev=str(dev))
+    for pressed in (False, True):
+        assert button.pressed() is pressed
+        assert readable(button.fd)
     button.close()
 
 
@@ -186,6 +209,7 @@ def a_switch_is_off_from_its_first_moment_to_its_last(dev: Path) -> None:
         chip.move(line, on)
         switch = open_gpio_switch(wired(str(line), active), dev=str(dev))
         assert chip.level(line) == off
+        assert (chip.requests(line), chip.driven(line, on)) == (1, 0)
         switch.turn(True)
         assert chip.level(line) == on
         switch.turn(False)
@@ -194,6 +218,7 @@ def a_switch_is_off_from_its_first_moment_to_its_last(dev: Path) -> None:
         switch.close()
         switch.close()
         assert chip.level(line) == off
+        assert (chip.requests(line), chip.driven(line, on)) == (1, 2)
         assert not chip.held(line)
         with pytest.raises(HardwareError, match="closed"):
             switch.turn(True)
@@ -228,8 +253,10 @@ def a_led_is_taken_from_its_trigger_and_given_back(dev: Path) -> None:
     def brightness() -> str:
         return (led / "brightness").read_text().splitlines()[0].strip()
 
+    (led / "brightness.written").unlink()  # by the lines above
     lamp = open_led("status:green")
     assert (led / "trigger").read_text() == "none"
+    assert set((led / "brightness.written").read_text().split()) == {"0"}  # never on
     lamp.turn(True)
     assert brightness() == "15"
     (led / "brightness").write_text("")
@@ -275,6 +302,7 @@ SCENARIOS: Final[dict[str, Callable[[Path], None]]] = {
         a_button_is_read_in_its_own_sense,
         a_button_rests_on_the_pull_the_chip_has,
         forty_edges_at_once_leave_the_right_level_and_a_quiet_line,
+        an_edge_after_the_look_wakes_again,
         an_edge_wakes_the_event_loop,
         a_chip_without_interrupts_is_looked_at_instead,
         a_line_is_found_by_its_name,

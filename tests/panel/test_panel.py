@@ -8,7 +8,7 @@ import pytest
 
 from agent.build_panel import build_panel
 from agent.panel.button import HOLD
-from agent.panel.panel import ABOUT, CALM
+from agent.panel.panel import CALM
 from agent.panel.parts import RETRY
 from agent.settings import LineSettings, PanelSettings
 from agent.situation import (
@@ -54,7 +54,7 @@ async def test_a_short_press_shows_who_this_is_and_how_it_is(button: FingerButto
         (about,) = rig.overlays
         assert isinstance(about, About)
         assert (about.uuid, about.situation) == (UUID, Serving())
-        assert about.until == pytest.approx(rig.clock.now() + ABOUT, abs=0.3)
+        assert about.until == pytest.approx(rig.clock.now() + 30.0, abs=0.3)
         assert rig.asked_to_pair == 0
 
 
