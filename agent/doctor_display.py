@@ -25,7 +25,7 @@ _ERRORS: Final = {
 
 def display(path: str, root: str = "/") -> Iterator[Finding]:
     """Whether the port can be claimed; no byte is sent."""
-    error = _try_port(path)
+    error = _refusal(path, root)
     kind = None if error is None else _ERRORS.get(error.errno or 0, "other")
     yield doctor.display(
         PortFacts(
@@ -38,8 +38,12 @@ def display(path: str, root: str = "/") -> Iterator[Finding]:
     )
 
 
-def _try_port(path: str) -> OSError | None:
+def _refusal(path: str, root: str) -> OSError | None:
+    """What the agent would run into, in the order in which it looks."""
     try:
+        os.stat(path)
+        if users.locker(path, root) is not None:
+            return OSError(errno.EBUSY, "locked")
         fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         return error
@@ -48,6 +52,8 @@ def _try_port(path: str) -> OSError | None:
             return OSError(errno.ENOTTY, "not a device")
         termios.tcgetattr(fd)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # what pyserial's exclusive open takes
+        if not holders.holders(path, os.path.join(root, "proc")):
+            _leave_wires_up(fd)
     except BlockingIOError:
         return OSError(errno.EBUSY, "locked")
     except termios.error as error:  # no OSError, though it carries an errno
@@ -59,7 +65,19 @@ def _try_port(path: str) -> OSError | None:
     return None
 
 
+def _leave_wires_up(fd: int) -> None:
+    """Opening has raised DTR and RTS. Some units take their fall for a host that was switched off,
+    so closing must not drop them; the agent leaves them up too."""
+    attributes = termios.tcgetattr(fd)
+    if attributes[2] & termios.HUPCL:
+        attributes[2] &= ~termios.HUPCL
+        termios.tcsetattr(fd, termios.TCSANOW, attributes)
+
+
 def _holders(path: str, root: str) -> Iterator[str]:
-    """Programs that have the port open, as far as this user may see them."""
+    """Who has locked it, and programs that have it open, as far as this user may see them."""
     proc = os.path.join(root, "proc")
-    return (holders.named(pid, proc) for pid in holders.holders(path, proc))
+    owner = users.locker(path, root)
+    locked = () if owner is None else (owner.pid,)
+    found = dict.fromkeys((*locked, *holders.holders(path, proc)))
+    return (holders.named(pid, proc) for pid in found)

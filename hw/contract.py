@@ -5,10 +5,12 @@
       DeviceBusy         another program has it
       DeviceTimeout      it did not take the bytes in time; what it shows now is unknown
 
-Names follow UnifiedPOS LineDisplay. `agent` imports this module and nothing else of `hw`, except
-in its composition root.
+Names follow UnifiedPOS LineDisplay. The part of `agent` that runs all the time imports this module
+and nothing else of `hw`, except in its composition root. The commands (`doctor`, `display`,
+`identity`, `demo`) are tools for the hardware itself and look behind it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -53,6 +55,10 @@ class LineDisplay(Protocol):
         watch."""
         ...
 
+    def plugged(self) -> bool:
+        """Whether there is a port to claim, by one cheap look at its name. Never raises."""
+        ...
+
     def as_shown(self, text: str) -> str:
         """The text as the glass can show it, one character a cell: what its character set lacks
         is spelled out (`ß` becomes `ss`) or `?`. Needs no claim and never raises."""
@@ -68,10 +74,14 @@ class LineDisplay(Protocol):
 
     def presence(self) -> Presence:
         """Ask the claimed display whether it is there, by what its command set and wires allow.
-        Changes nothing on the glass; takes at most 0.5 s."""
+        Waits at most 0.5 s for an answer. What is on the glass is there afterwards too: after a
+        question that nothing has ever answered it is written anew, because a display that does not
+        know the question may show it."""
         ...
 
-    def clear_text(self) -> None: ...
+    def display_rows(self, texts: Mapping[int, str]) -> None:
+        """Show these texts, one a row and blanks behind it, in one go; other rows stay."""
+        ...
 
     def display_text_at(self, row: int, column: int, text: str) -> None:
         """Show text from that cell on. 0-based, as in UnifiedPOS; text never leaves its row."""

@@ -5,7 +5,8 @@ on the glass is only ever believed: a row is written when it should differ, the 
 so often in case the display lost its power unseen, and after trouble nothing is believed at all.
 
 A display that has answered understands the question and is asked every few seconds. One that
-never has is asked only before its whole glass is written, because it might show the question.
+never has is asked once its first screen is up, so that its silence delays nothing, and then now and
+then: it might show the question, and all of its glass is written again after it.
 """
 
 import math
@@ -31,7 +32,9 @@ from hw.contract import Presence
 PAIRED: Final = 10.0  # s to read whom the terminal was paired to, before the display is given back
 REPAINT: Final = 45.0  # s after which the glass is written again, changed or not
 ASK: Final = 3.0  # s between questions to a display that answers; one that is back is drawn then
-PLUG: Final = 0.05  # s between looks for a port that is not there; a look is one failed open()
+ASK_SILENT: Final = 45.0  # s between questions to one that never has; its glass is written anew
+PLUG: Final = 0.06  # s between looks for the name of a port that is not there
+REOPEN: Final = 1.0  # s between tries to open it all the same
 RETRY_FIRST: Final = 0.25  # s after other trouble, then twice as long each time
 RETRY_CAP: Final = 5.0  # s
 
@@ -50,7 +53,7 @@ class Slot:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glass:
     """What we believe of the display. `rows` is empty when that is nothing; `presence` is what
-    it said at `asked_at`."""
+    it said at `asked_at`. `missing`: there was no port to claim."""
 
     claimed: bool = False
     rows: tuple[str, ...] = ()
@@ -59,6 +62,7 @@ class Glass:
     asked_at: float = -math.inf
     failures: int = 0
     retry_at: float = -math.inf
+    missing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,11 +148,11 @@ def turn(slot: Slot, glass: Glass, paper: Paper, now: float, *, always: bool = F
         return Rest(until=glass.retry_at)
     if not glass.claimed:
         return Claim(may_skip=below is None)
-    ask_at = math.inf if glass.presence == "unknown" else glass.asked_at + ASK
-    if now >= ask_at:
+    ask_at = glass.asked_at + (ASK_SILENT if glass.presence == "unknown" else ASK)
+    if glass.rows and now >= ask_at:
         return Ask()
     frame, seconds = shown.draw().at(now - shown.since)
-    until = min(now + seconds, shown.changes_at, ask_at)
+    until = max(now, min(now + seconds, shown.changes_at, ask_at))
     overdue = not glass.rows or now >= glass.painted_at + REPAINT
     changed = tuple(
         row for row, text in enumerate(frame.rows) if overdue or glass.rows[row] != text
@@ -232,8 +236,16 @@ def asked(glass: Glass, presence: Presence, now: float) -> Glass:
 def lost(glass: Glass, now: float, *, there: bool = True) -> Glass:
     """After trouble: not ours any more, nothing known, try again later and later. A port that is
     not `there` is looked for all the time: plugged in, it shows its code at once."""
-    pause = min(RETRY_FIRST * 2.0 ** min(glass.failures, 10), RETRY_CAP) if there else PLUG
-    return Glass(failures=glass.failures + there, retry_at=now + pause)
+    if there:
+        pause = min(RETRY_FIRST * 2.0 ** min(glass.failures, 10), RETRY_CAP)
+    else:
+        pause = REOPEN if glass.missing else PLUG
+    return Glass(failures=glass.failures + there, retry_at=now + pause, missing=not there)
+
+
+def found(glass: Glass) -> Glass:
+    """After a port that was missing has come: claim it at once."""
+    return replace(glass, retry_at=-math.inf)
 
 
 def _same_screen(old: Situation, new: Situation) -> bool:

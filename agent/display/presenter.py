@@ -18,6 +18,7 @@ from agent import log
 from agent.display import language as languages
 from agent.display.paper import paper_for
 from agent.display.presentation import (
+    PLUG,
     Ask,
     Claim,
     GiveBack,
@@ -26,6 +27,7 @@ from agent.display.presentation import (
     Rest,
     Slot,
     asked,
+    found,
     lost,
     newest,
     overlaid,
@@ -39,6 +41,7 @@ from hw.contract import DeviceBusy, DeviceTimeout, HardwareError, LineDisplay, N
 
 _LOG: Final = logging.getLogger(__name__)
 _LONGEST_NAP: Final = 20.0  # s; timers stand still in suspend, so look at the clock this often
+_LOOK: Final = math.ceil(PLUG * 1000)  # ms
 _CLOSING: Final = 3.0  # s to give the display back when the agent ends; then it stays as it is
 _SHORTER: Final = "ask the operator of the server for a short address that leads there"
 _SILENT: Final = "it answered before and does not now; check its cable and power"
@@ -172,18 +175,33 @@ class Presenter:
             self._wake = -1
 
     def _nap(self, until: float, port: int | None) -> None:
-        """Until then, or something is put up, or the port vanishes."""
+        """Until then, or something is put up, or the port vanishes or comes."""
         poll = select.poll()
         poll.register(self._wake, select.POLLIN)
         if port is not None:
             poll.register(port, 0)  # hang-up and error are told unasked
         seconds = min(max(until - self._clock.now(), 0.0), _LONGEST_NAP)
-        told = {fd for fd, _ in poll.poll(math.ceil(seconds * 1000))}
+        longest = math.ceil(seconds * 1000)
+        stirred = self._watch(poll, longest) if self._glass.missing else poll.poll(longest)
+        told = {fd for fd, _ in stirred}
         if self._wake in told:
             os.eventfd_read(self._wake)
         if port in told:
             self._display.release()
             self._glass = lost(self._glass, self._clock.now(), there=False)
+
+    def _watch(self, poll: select.poll, milliseconds: int) -> list[tuple[int, int]]:
+        """A port that comes tells nobody, so look for its name. Only that, since it is most of what
+        a terminal without a display ever does."""
+        there = self._display.plugged()
+        for _ in range(math.ceil(milliseconds / _LOOK)):
+            if told := poll.poll(_LOOK):
+                return told
+            before, there = there, self._display.plugged()
+            if there and not before:
+                self._glass = found(self._glass)
+                break
+        return []
 
     def _turn(self) -> float:
         """One look at the slot; returns when to look again."""
@@ -219,38 +237,30 @@ class Presenter:
             return math.inf
         except HardwareError as exc:
             return self._trouble(_health(exc), str(exc))
-        self._glass = replace(self._glass, claimed=True)
+        self._glass = replace(self._glass, claimed=True, missing=False)
         return self._clock.now()
 
     def _ask(self) -> float:
+        """One that is back has to be claimed anew."""
         try:
-            self._look()
+            presence = self._display.presence()
         except HardwareError as exc:
             return self._trouble(_health(exc), str(exc))
-        return self._clock.now()
+        now = self._clock.now()
+        self._glass = asked(self._glass, presence, now)
+        if self._glass.claimed:
+            reason = _SILENT if presence == "absent" else ""
+            self._report(Standing(health=presence, reason=reason))
+        return now
 
     def _paint(self, paint: Paint) -> float:
         started = self._clock.now()  # what happens to the display from now on, we may not know
         try:
-            if paint.whole and not self._look():
-                return started
-            for row in paint.changed:
-                self._display.display_text_at(row, 0, paint.rows[row])
+            self._display.display_rows({row: paint.rows[row] for row in paint.changed})
         except HardwareError as exc:
             return self._trouble(_health(exc), str(exc))
         self._glass = painted(self._glass, paint, started)
-        self._report_presence()
         return paint.until
-
-    def _look(self) -> bool:
-        """Ask whether it is there; False when it is back and has to be claimed anew."""
-        presence = self._display.presence()
-        self._glass = asked(self._glass, presence, self._clock.now())
-        if not self._glass.claimed:
-            return False
-        if self._glass.rows:
-            self._report_presence()
-        return True
 
     def _give_back(self, health: Health = "released") -> None:
         self._display.release()
@@ -262,10 +272,6 @@ class Presenter:
         self._glass = lost(self._glass, self._clock.now(), there=health != "absent")
         self._report(Standing(health=health, reason=reason))
         return self._glass.retry_at
-
-    def _report_presence(self) -> None:
-        presence = self._glass.presence
-        self._report(Standing(health=presence, reason=_SILENT if presence == "absent" else ""))
 
     def _report(self, standing: Standing) -> None:
         """Say it once, not at every attempt."""

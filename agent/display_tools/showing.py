@@ -19,8 +19,7 @@ def run(
         try:
             with contextlib.suppress(KeyboardInterrupt):  # the usual end of it
                 patiently(display.claim)
-                for row, text in enumerate(page):
-                    display.display_text_at(row, 0, text)
+                display.display_rows(dict(enumerate(page)))
                 threading.Event().wait(seconds)
         finally:
             display.release()

@@ -149,7 +149,7 @@ def _uevent(directory: str) -> Mapping[str, str]:
 
 
 def _lines(path: str) -> list[str]:
-    """None where there is no such file: devices come and go while they are looked at."""
+    """Empty where there is no such file: devices come and go while they are looked at."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read().splitlines()

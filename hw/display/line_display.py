@@ -1,5 +1,6 @@
 """A customer display as UnifiedPOS sees it, over an encoder and a port."""
 
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from hw.contract import HardwareError, LineDisplay, NoHardware, Presence
@@ -15,6 +16,8 @@ class Port(ProbedPort, Protocol):
 
     @property
     def fd(self) -> int | None: ...
+
+    def there(self) -> bool: ...
 
     def open(self) -> None: ...
 
@@ -44,6 +47,9 @@ class EncodedLineDisplay:
     def fd(self) -> int | None:
         return self._port.fd
 
+    def plugged(self) -> bool:
+        return self._port.there()
+
     def as_shown(self, text: str) -> str:
         return code_pages.as_shown(text, self._encoder.character_set)
 
@@ -72,23 +78,33 @@ class EncodedLineDisplay:
         if not self._claimed:
             raise NoHardware("the display is not claimed")
         try:
-            return self._prober.ask()
+            presence = self._prober.ask()
         except HardwareError:
             self._give_up()
             raise
+        if self._prober.unanswered:
+            self._write(range(len(self._rows)))
+        return presence
 
-    def clear_text(self) -> None:
-        self._rows = self._blank()
-        self._send(self._encoder.clear())
+    def display_rows(self, texts: Mapping[int, str]) -> None:
+        for row, text in texts.items():
+            cells = code_pages.encode(text, self._encoder.character_set)
+            self._rows[row] = cells.ljust(self._encoder.columns)[: self._encoder.columns]
+        self._write(texts)
 
     def display_text_at(self, row: int, column: int, text: str) -> None:
         cells = code_pages.encode(text, self._encoder.character_set)
         before = self._rows[row]
         after = before[:column] + cells + before[column + len(cells) :]
         self._rows[row] = after[: self._encoder.columns]
-        unknown: list[bytes | None] = list(self._rows)
-        unknown[row] = None
-        self._send(self._encoder.encode(tuple(unknown), tuple(self._rows)))
+        self._write([row])
+
+    def _write(self, rows: Iterable[int]) -> None:
+        """All of them at once: where a set cannot go to a row, each writing redraws the glass."""
+        old: list[bytes | None] = list(self._rows)
+        for row in rows:
+            old[row] = None
+        self._send(self._encoder.encode(tuple(old), tuple(self._rows)))
 
     def _send(self, data: bytes, settle: float = 0.0) -> None:
         """After trouble the port is given up at once: what is half-sent stays unsent."""

@@ -45,7 +45,7 @@ _PARITIES: Final = {
 }
 _WIRES: Final = {"dtr-dsr": "DSR", "rts-cts": "CTS"}
 
-_GONE: Final = {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.EBADF, errno.ENOTTY}
+_GONE: Final = {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.EBADF}
 _BUSY: Final = {errno.EBUSY, errno.EAGAIN}
 _FORBIDDEN: Final = {errno.EACCES, errno.EPERM}
 _NO_MODEM: Final = {errno.ENOTTY, errno.EINVAL}
@@ -81,11 +81,15 @@ class SerialPort:
         """The open line, to be polled for a hang-up; None while it is closed."""
         return None if self._line is None else int(self._line.fileno())
 
+    def there(self) -> bool:
+        """Whether the port has a name now. Cheaper by far than a failed `open`; never raises."""
+        return os.access(self._path, os.F_OK)
+
     def open(self) -> None:
         """Take the line for this process alone. Raises NoHardware, DeviceBusy, HardwareError."""
         self.close(discard=True)
         with self._hardware_errors():
-            os.stat(self._path)  # one that is not there is looked for often: that has to be cheap
+            os.stat(self._path)  # a lock may outlive what it was for
             lock = uucp.UucpLock(self._path, directory=self._lock_directory)
             lock.look()
             self._line = serial.Serial(
@@ -237,13 +241,17 @@ class SerialPort:
             return DeviceTimeout(
                 f"display {self._path} did not take its text in time; check its cable and power"
             )
-        number = exc.errno if isinstance(exc, OSError) else exc.args[0]
+        number = _number(exc)
         if number in _BUSY:
             return self._busy(*holders.holders(self._path))
         if number in _FORBIDDEN:
             return HardwareError(
                 f"display {self._path} may not be opened by this user; check the udev rule, the "
                 "group, and DeviceAllow= of the service"
+            )
+        if number == errno.ENOTTY:
+            return NoHardware(
+                f"display {self._path} is no serial port; set display.port to the display's"
             )
         if number in _GONE or number is None:
             return NoHardware(f"display {self._path} is not there; check its plug")
@@ -252,6 +260,17 @@ class SerialPort:
     def _busy(self, *pids: int) -> DeviceBusy:
         who = ", ".join(map(holders.named, pids)) or "another program"
         return DeviceBusy(f"display {self._path} is in use by {who}")
+
+
+def _number(exc: OSError | termios.error) -> int | None:
+    """The errno; where pyserial has lost it, that of the error it caught."""
+    if isinstance(exc, OSError):
+        caught = exc.__context__
+        if exc.errno is None and isinstance(caught, OSError | termios.error):
+            return _number(caught)
+        return exc.errno
+    number = exc.args[0]
+    return number if isinstance(number, int) else None
 
 
 def _push(fd: int, data: bytes, end: float) -> None:

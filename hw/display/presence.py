@@ -14,6 +14,7 @@ from hw.contract import Presence
 from hw.display.profile import AnswerProbe, DsrProbe
 
 _ALTOGETHER: Final = 0.45  # s; the contract says 0.5
+_QUIET: Final = 0.02  # s without a byte: adapters hand on what they hold within 0.016
 _FOLLOWS: Final = 0.15  # s for DSR to follow a command; adapters report a change within 0.02
 _STALL: Final = 0.08  # s in which a question has to leave
 _POLL: Final = 0.005  # s between looks at a wire
@@ -41,13 +42,21 @@ class Prober:
         self._port = port
         self._probe = probe
         self._answered = False
+        self._sent = False
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the last look sent a question to a display that has never answered any: it may
+        not know it, and show it."""
+        return self._sent and not self._answered
 
     def forget(self) -> None:
         """What is plugged in next may be another display."""
         self._answered = False
 
     def ask(self) -> Presence:
-        """Takes at most 0.5 s. Raises HardwareError."""
+        """Waits at most 0.5 s for an answer. Raises HardwareError."""
+        self._sent = False
         end = time.monotonic() + _ALTOGETHER
         match self._probe:
             case AnswerProbe(ask=ask, answer=answer):
@@ -58,20 +67,29 @@ class Prober:
                 return self._by_wire(end)
 
     def _answers(self, ask: bytes, answer: bytes, end: float) -> bool:
-        self._port.forget_input()
+        self._forget(end)
+        self._sent = True
         self._port.write(ask, stall=_STALL)
         heard = b""
         while len(heard) < _LONGEST and (left := end - time.monotonic()) > 0:
             heard += self._port.read(_LONGEST - len(heard), left)
-            said = heard.replace(ask, b"")  # a line that echoes is no display
-            if said and answer in said:
+            # A line that echoes is no display, and its echo comes in pieces.
+            said = heard.replace(ask, b"")
+            if said and not ask.startswith(said) and answer in said:
                 return True
         return False
+
+    def _forget(self, end: float) -> None:
+        """What was said before, and what is still on its way: the echo of a text just written."""
+        self._port.forget_input()
+        while (left := end - time.monotonic()) > 0 and self._port.read(_LONGEST, min(_QUIET, left)):
+            pass
 
     def _follows(self, low: bytes, high: bytes) -> bool | None:
         """None where nobody can read DSR: then nothing is sent either."""
         if self._port.dsr() is None:
             return None
+        self._sent = True
         try:
             self._port.write(low, stall=_STALL)
             fell = self._becomes(False)

@@ -1,5 +1,5 @@
 """What a standing code costs: bytes on the line against clearing and writing everything at each
-change, time from the plug to the code, and processor time.
+change, time from the plug to the code, and processor time, also of looking for a port.
 
 Bytes are counted, not timed: ten minutes of the presentation's own rules on a clock that leaps. The
 processor is measured on the real presenter at the speed of a real line, in a process of its own;
@@ -21,6 +21,7 @@ from agent.clock import SystemClock
 from agent.display import language
 from agent.display.layout import Geometry
 from agent.display.presentation import (
+    ASK_SILENT,
     Ask,
     Claim,
     Glass,
@@ -37,8 +38,9 @@ from agent.situation import Pairing
 from hw.display import code_pages, profile
 from hw.display.emulator.terminal import EmulatedTerminal
 from hw.display.encoder import Encoder
-from hw.display.line_display import open_line_display
+from hw.display.line_display import EncodedLineDisplay, open_line_display
 from hw.display.port import SerialPort
+from hw.display.profile import AnswerProbe
 from tests.bench._measure import Figure, figure
 
 _ROWS: Final = 2
@@ -46,9 +48,11 @@ _COLUMNS: Final = 20
 _STANDING: Final = 600.0  # s
 _LINE: Final = 960.0  # bytes a second at 9600 baud
 _PLUGS: Final = 15
-_NO_MOVE: Final = 1.1  # plain ASCII cannot go to a row: each change writes everything, as naively
+_NAIVELY: Final = 1.1  # plain ASCII cannot go to a row: each change writes everything, as naively
 _LIMIT_PLUG: Final = 300.0  # ms
 _LIMIT_CPU: Final = 0.2  # percent of a core
+_SILENT: Final = "star"  # of the sets that ask, the one whose start and screen are longest
+_ABSENT: Final = 30.0  # s; nothing happens in them but the same look again and again
 _WARM_UP: Final = 5.0  # s; claiming and the first screen are not standing
 _SECONDS: Final = float(os.environ.get("DISPLAY_SECONDS", "100"))
 
@@ -60,16 +64,24 @@ def run() -> dict[str, Figure]:
     for name in profile.shipped():
         encoder = Encoder(profile=profile.load(name), rows=_ROWS, columns=_COLUMNS)
         frames = list(_frames(_STANDING))
-        figures[f"display.{name}.repaint_bytes"] = figure(*_repaint(encoder, frames[0]), 1.0)
+        figures[f"display.{name}.repaint_bytes"] = figure(
+            _sent(encoder, frames[:1]), _naive(encoder, frames[:1]), _NAIVELY
+        )
         figures[f"display.{name}.minute_bytes"] = figure(
-            *_minute(encoder, frames), _NO_MOVE if name == "ascii" else 1.0
+            (_sent(encoder, frames) + _asking(encoder)) * 60 / _STANDING,
+            _naive(encoder, frames) * 60 / _STANDING,
+            _NAIVELY if name == "ascii" else 1.0,
         )
     with tempfile.TemporaryDirectory() as folder:
-        plug, floor = _plug(f"{folder}/display")
+        link = f"{folder}/display"
+        plug, floor = _plug(link, "escpos")
         figures["display.plug_to_code_ms"] = figure(plug, floor, 3.0)
         figures["display.plug_to_code_limit_ms"] = figure(plug, _LIMIT_PLUG, 1.0)
-        cpu = _cpu(f"{folder}/display")
-        figures["display.standing_cpu_percent"] = figure(cpu, _LIMIT_CPU, 1.0)
+        silent, _ = _plug(link, _SILENT)
+        figures["display.plug_to_code_silent_ms"] = figure(silent, _LIMIT_PLUG, 1.0)
+        figures["display.standing_cpu_percent"] = figure(_cpu(link), _LIMIT_CPU, 1.0)
+        absent = _presenting(link, _ABSENT)
+        figures["display.absent_cpu_percent"] = figure(absent, _LIMIT_CPU, 1.0)
     return figures
 
 
@@ -112,41 +124,81 @@ def _cells(paint: Paint) -> tuple[bytes, ...]:
     return tuple(row.encode("ascii") for row in paint.rows)
 
 
-def _repaint(encoder: Encoder, frame: tuple[Paint, bool]) -> tuple[int, int]:
-    cells = _cells(frame[0])
-    ours = encoder.encode((), cells)
-    return len(ours), len(encoder.clear() + ours)
+class _Counter:
+    """A line that only counts what is sent over it."""
+
+    fd = None
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    def there(self) -> bool:
+        return True
+
+    def open(self) -> None: ...
+
+    def close(self, *, discard: bool) -> None: ...
+
+    def write(self, data: bytes, settle: float = 0.0, *, stall: float | None = None) -> None:
+        self.sent += len(data)
+
+    def read(self, limit: int, seconds: float) -> bytes:
+        return b""
+
+    def forget_input(self) -> None: ...
+
+    def dsr(self) -> bool | None:
+        return None
+
+    def wire(self) -> bool | None:
+        return None
 
 
-def _minute(encoder: Encoder, frames: list[tuple[Paint, bool]]) -> tuple[float, float]:
-    """Ours as the line display sends it: row after row, and all of them every 45 s."""
-    ours = naive = 0
-    for paint, changed in frames:
-        cells = _cells(paint)
-        for row in paint.changed:
-            unknown: list[bytes | None] = list(cells)
-            unknown[row] = None
-            ours += len(encoder.encode(tuple(unknown), cells))
-        naive += len(encoder.clear() + encoder.encode((), cells)) if changed else 0
-    return ours * 60 / _STANDING, naive * 60 / _STANDING
+def _sent(encoder: Encoder, frames: list[tuple[Paint, bool]]) -> int:
+    """What the line display sends when these are painted; claiming and asking not counted."""
+    port = _Counter()
+    display = EncodedLineDisplay(encoder=encoder, port=port)
+    display.claim()
+    port.sent = 0
+    for paint, _ in frames:
+        display.display_rows({row: paint.rows[row] for row in paint.changed})
+    return port.sent
+
+
+def _asking(encoder: Encoder) -> int:
+    """The questions to a display that never answers, and its glass written again after each."""
+    match encoder.profile.presence:
+        case AnswerProbe(ask=ask):
+            blank = (b" " * _COLUMNS,) * _ROWS
+            return int(_STANDING / ASK_SILENT) * len(ask + encoder.encode((), blank))
+        case _:  # DSR is read first, and nothing sent where there is none
+            return 0
+
+
+def _naive(encoder: Encoder, frames: list[tuple[Paint, bool]]) -> int:
+    """Clear and write everything, whenever anything has changed."""
+    screens = (_cells(paint) for paint, changed in frames if changed)
+    return sum(len(encoder.clear() + encoder.encode((), cells)) for cells in screens)
 
 
 # -- time -----------------------------------------------------------------------------------------
 
 
-def _plug(link: str) -> tuple[float, float]:
+def _plug(link: str, command_set: str) -> tuple[float, float]:
     """Milliseconds from the plug until the code stands on the glass; and until bytes that are
-    known beforehand do, written into the port that has just come."""
-    terminal = EmulatedTerminal(_ROWS, _COLUMNS, "escpos", link=link, bytes_per_second=_LINE)
+    known beforehand do, written into the port that has just come. The cable has no return wire."""
+    terminal = EmulatedTerminal(
+        _ROWS, _COLUMNS, command_set, link=link, bytes_per_second=_LINE, return_wire=False
+    )
     terminal.unplug()
     clock = SystemClock()
-    encoder = Encoder(profile=profile.load("escpos"), rows=_ROWS, columns=_COLUMNS)
+    encoder = Encoder(profile=profile.load(command_set), rows=_ROWS, columns=_COLUMNS)
     rows = next(_frames(_STANDING))[0]
     agent, bare = [], []
     with closing(terminal):
         for _ in range(_PLUGS):
             bare.append(_timed(terminal, lambda: _write(link, encoder, _cells(rows))))
-            display = open_line_display(port=link, command_set="escpos")
+            display = open_line_display(port=link, command_set=command_set)
             with closing(Presenter(display=display, language="en", clock=clock)) as presenter:
                 presenter.show(_pairing(clock.now() + 900))
                 _until(lambda: presenter.health == "absent")
@@ -194,16 +246,22 @@ def _cpu(link: str) -> float:
     """Percent of a core."""
     terminal = EmulatedTerminal(_ROWS, _COLUMNS, "escpos", link=link, bytes_per_second=_LINE)
     with closing(terminal):
-        ended = subprocess.run(
-            [sys.executable, "-c", _STANDING_CODE, link, str(_SECONDS)],
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-    return float(ended.stdout) / _SECONDS * 100
+        return _presenting(link, _SECONDS)
+
+
+def _presenting(link: str, seconds: float) -> float:
+    """Percent of a core in a process of its own, with or without a display."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _STANDING_CODE, link, str(seconds)],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return float(ended.stdout) / seconds * 100
 
 
 def stand(link: str, seconds: float) -> None:
     """Show a code that long, and print the seconds of processor time that took."""
+    logging.getLogger("agent").setLevel(logging.CRITICAL)
     clock = SystemClock()
     display = open_line_display(port=link, command_set="escpos")
     with closing(Presenter(display=display, language="en", clock=clock)) as presenter:

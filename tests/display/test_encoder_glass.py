@@ -68,19 +68,28 @@ def hidden(glass: Emulator, command_set: str) -> bool:
     return not glass.cursor_visible or command_set in NO_CURSOR_COMMAND
 
 
+def a_full_screen(rows: int, columns: int) -> Cells:
+    """No blanks, and what national variants of ASCII replace."""
+    last = (b"Y" * columns,) * (rows - 1)
+    return (NATIONAL.replace(b" ", b"").ljust(columns, b"X")[:columns], *last)
+
+
 def a_screen(rows: int, columns: int) -> st.SearchStrategy[Cells]:
     row = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=columns)
     safe = row.map(lambda text: text.replace("!#", "!!").ljust(columns).encode("ascii"))
     return st.tuples(*[safe] * rows)
 
 
+def sizes(command_set: str) -> list[tuple[int, int]]:
+    profile = PROFILES[command_set]
+    return [size for size in SIZES if size[0] <= profile.rows and size[1] <= profile.columns]
+
+
 @every_set
 @modest
 @given(data=st.data())
 def test_the_glass_shows_exactly_what_was_encoded(command_set: str, data: st.DataObject) -> None:
-    profile = PROFILES[command_set]
-    can = [size for size in SIZES if size[0] <= profile.rows and size[1] <= profile.columns]
-    rows, columns = data.draw(st.sampled_from(can))
+    rows, columns = data.draw(st.sampled_from(sizes(command_set)))
     screens = data.draw(st.lists(a_screen(rows, columns), min_size=1, max_size=4))
     ours = encoder(command_set, rows, columns)
     glass = power_on(Emulator(rows, columns, command_set), command_set)
@@ -99,14 +108,19 @@ def test_the_glass_shows_exactly_what_was_encoded(command_set: str, data: st.Dat
 @every_set
 def test_every_command_may_be_cut_off_anywhere(command_set: str) -> None:
     """Another program's, and our own; and all modes are other than we need them."""
-    ours, screen = encoder(command_set), (NATIONAL, b"Y" * 20)
+    for rows, columns in sizes(command_set):
+        cut_off_anywhere(command_set, rows, columns)
+
+
+def cut_off_anywhere(command_set: str, rows: int, columns: int) -> None:
+    ours, screen = encoder(command_set, rows, columns), a_full_screen(rows, columns)
     own = [command.data for command in ours.begin()] + [ours.encode((), screen), ours.end()]
     for command in [*map(bytes.fromhex, COMMANDS[command_set]), *own]:
         for length in range(1, len(command) + 1):
-            glass = power_on(Emulator(2, 20, command_set), command_set)
+            glass = power_on(Emulator(rows, columns, command_set), command_set)
             glass.feed(bytes.fromhex(MODES.get(command_set, "")) + command[:length])
             begin(glass, ours)
-            assert glass.cells() == (" " * 20,) * 2, command[:length]
+            assert glass.cells() == (" " * columns,) * rows, command[:length]
             glass.forget_errors()
             glass.feed(ours.encode((), screen))
 
@@ -135,16 +149,17 @@ def test_utc_standard_takes_a_display_back_from_the_enhanced_mode(half: str) -> 
 @given(data=st.data())
 def test_any_beginning_recovers_to_the_right_glass(command_set: str, data: st.DataObject) -> None:
     """Somebody else's text and settings, then a command of theirs or ours, cut off anywhere."""
-    ours = encoder(command_set)
-    screen = data.draw(a_screen(2, 20))
+    rows, columns = data.draw(st.sampled_from(sizes(command_set)))
+    ours = encoder(command_set, rows, columns)
+    screen = data.draw(a_screen(rows, columns))
     cut_off = ours.encode((), screen)
     before = data.draw(earlier(command_set))
     before += cut_off[: data.draw(st.integers(0, len(cut_off)))]
-    glass = power_on(Emulator(2, 20, command_set), command_set)
+    glass = power_on(Emulator(rows, columns, command_set), command_set)
     glass.feed(before)
 
     begin(glass, ours)
-    assert glass.cells() == (" " * 20,) * 2
+    assert glass.cells() == (" " * columns,) * rows
     assert glass.harmed == ()
     glass.forget_errors()
     glass.feed(ours.encode((), screen))
@@ -163,15 +178,17 @@ def test_power_on_garbage_recovers_to_the_right_glass(
     garbage = bytes(noise)
     lost = BEYOND_REPAIR.get(command_set, BEGUN_HARM)
     assume(not re.search(lost, garbage) and not re.search(BEGUN_HARM, garbage))
-    glass = power_on(Emulator(2, 20, command_set), command_set)
+    rows, columns = data.draw(st.sampled_from(sizes(command_set)))
+    glass = power_on(Emulator(rows, columns, command_set), command_set)
     glass.feed(garbage)
     assume(not glass.harmed)
 
-    ours = encoder(command_set)
+    ours, screen = encoder(command_set, rows, columns), a_full_screen(rows, columns)
     begin(glass, ours)
     glass.forget_errors()
-    glass.feed(ours.encode((), (b"X" * 20, b"Y" * 20)))
-    assert glass.cells() == intended(ours, (b"X" * 20, b"Y" * 20))
+    glass.feed(ours.encode((), screen))
+    assert glass.cells() == intended(ours, screen)
+    assert hidden(glass, command_set)
     assert (glass.errors, glass.harmed) == ((), ())
 
 
@@ -192,6 +209,24 @@ def test_a_repaint_is_right_on_a_display_that_lost_its_power_unseen(
     assert glass.cells() == intended(ours, screen)
     assert hidden(glass, command_set)
     assert (glass.errors, glass.harmed) == ((), ())
+
+
+@pytest.mark.parametrize("command_set", ["cd5220", "dsp800", "star"])
+def test_a_set_whose_country_only_switches_decide_says_so(command_set: str) -> None:
+    """They have a country command; none of ours sends it, and one display may be set to Germany."""
+    profile = PROFILES[command_set]
+
+    assert "international" not in profile.commands
+    assert any("set it to USA" in remark for remark in profile.remarks)
+
+
+def test_on_a_cd5220_set_to_germany_brackets_are_letters() -> None:
+    ours, glass = encoder("cd5220"), Emulator(2, 20, "cd5220")
+    begin(glass, ours)
+    glass.feed(bytes.fromhex("1B6647"))  # as its switches would
+
+    glass.feed(ours.encode((), (b"AB@[-1234", b"WDJB-MJHT")))
+    assert [row.strip() for row in glass.cells()] == ["AB\u00a7\u00c4-1234", "WDJB-MJHT"]
 
 
 @every_set

@@ -5,9 +5,10 @@ import pytest
 
 from hw.contract import DeviceTimeout, LineDisplay, NoHardware
 from hw.display.emulator.terminal import EmulatedTerminal
-from hw.display.line_display import open_line_display
+from hw.display.encoder import Encoder
+from hw.display.line_display import EncodedLineDisplay, open_line_display
 from hw.display.port import SerialPort
-from hw.display.profile import ProfileError
+from hw.display.profile import ProfileError, load, shipped
 from tests.display.waiting import until
 
 
@@ -30,10 +31,66 @@ def test_the_port_is_not_touched_before_claim() -> None:
 
     assert (display.device_rows, display.device_columns) == (4, 40)
     display.release()
+    assert not display.plugged()
     with pytest.raises(NoHardware, match="not claimed"):
-        display.clear_text()
+        display.display_rows({0: "A"})
     with pytest.raises(NoHardware, match="/nowhere is not there"):
         display.claim()
+
+
+class RecordingPort:
+    """What goes over the line, and how long it is silent after each."""
+
+    fd = None
+
+    def __init__(self) -> None:
+        self.writes: list[tuple[bytes, float]] = []
+
+    def there(self) -> bool:
+        return True
+
+    def open(self) -> None: ...
+
+    def close(self, *, discard: bool) -> None: ...
+
+    def write(self, data: bytes, settle: float = 0.0, *, stall: float | None = None) -> None:
+        self.writes.append((data, settle))
+
+    def read(self, limit: int, seconds: float) -> bytes:
+        return b""
+
+    def forget_input(self) -> None: ...
+
+    def dsr(self) -> bool | None:
+        return None
+
+    def wire(self) -> bool | None:
+        return None
+
+
+@pytest.mark.parametrize("command_set", shipped())
+def test_claim_sends_the_way_back_from_any_state_with_its_silences(command_set: str) -> None:
+    encoder = Encoder(profile=load(command_set), rows=2, columns=20)
+    port = RecordingPort()
+    EncodedLineDisplay(encoder=encoder, port=port).claim()
+
+    assert port.writes == [(command.data, command.settle) for command in encoder.begin()]
+    settles = encoder.profile.settle
+    assert sum(settle for _, settle in port.writes) == sum(settles.values())
+
+
+@pytest.mark.parametrize("command_set", shipped())
+def test_a_whole_screen_is_sent_in_one_go(command_set: str) -> None:
+    """Row by row, a set that cannot go to a row would clear the glass and write all of it twice."""
+    encoder = Encoder(profile=load(command_set), rows=2, columns=20)
+    port = RecordingPort()
+    display = EncodedLineDisplay(encoder=encoder, port=port)
+    display.claim()
+    port.writes.clear()
+    display.display_rows({0: "pair.example.com/d", 1: "CODE  WDJB-MJHT  14m"})
+
+    screen = b"pair.example.com/d".ljust(20), b"CODE  WDJB-MJHT  14m"
+    assert port.writes == [(encoder.encode((), screen), 0.0)]
 
 
 def test_claim_clears_the_power_on_text_and_hides_the_cursor(terminal: EmulatedTerminal) -> None:
@@ -52,10 +109,10 @@ def test_text_starts_anywhere_and_never_leaves_its_row(terminal: EmulatedTermina
     display.display_text_at(0, 3, "PAPER")
 
     assert shows(terminal, "NO PAPERRK", " " * 16 + "N102")
-    display.clear_text()
-    assert shows(terminal, "", "")
-    display.display_text_at(1, 1, "X")
-    assert shows(terminal, "", " X")
+    display.display_rows({0: "OFF", 1: "X" * 30})
+    assert shows(terminal, "OFF", "X" * 20)
+    display.display_rows({1: ""})
+    assert shows(terminal, "OFF", "")
     assert terminal.errors == ()
 
 

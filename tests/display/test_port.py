@@ -125,8 +125,17 @@ def test_a_missing_port_is_no_hardware(tmp_path: Path) -> None:
 def test_what_is_no_serial_port_is_no_hardware(tmp_path: Path) -> None:
     (tmp_path / "display").write_text("")
 
-    with pytest.raises(NoHardware):
-        SerialPort(path=str(tmp_path / "display")).open()
+    for path in (str(tmp_path / "display"), os.devnull):
+        with pytest.raises(NoHardware, match=r"is no serial port; set display\.port"):
+            SerialPort(path=path).open()
+
+
+def test_a_port_has_a_name_or_not(terminal: EmulatedTerminal) -> None:
+    port = SerialPort(path=terminal.path)
+    assert port.there()
+    terminal.unplug()
+
+    assert not port.there()
 
 
 def test_a_port_somebody_holds_is_busy_until_they_let_go(terminal: EmulatedTerminal) -> None:

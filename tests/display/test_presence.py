@@ -19,6 +19,7 @@ class Wire:
     """A display at the end of an RS-232 cable: what a pty lacks, DSR and cut wires, it has."""
 
     def __init__(self, command_set: str) -> None:
+        self.command_set = command_set
         self.unit = Emulator(2, 20, command_set)
         self.plugged = True  # the cable; the adapter always is
         self.return_wire = True
@@ -32,6 +33,9 @@ class Wire:
     @property
     def fd(self) -> int | None:
         return None
+
+    def there(self) -> bool:
+        return self.fault is None
 
     def open(self) -> None:
         self._checked()
@@ -133,6 +137,43 @@ def test_a_cable_without_a_return_wire_leaves_it_unknown() -> None:
     assert bench.presence() == "unknown"
 
 
+class Illiterate(Wire):
+    """Shows the question it does not know."""
+
+    def write(self, data: bytes, settle: float = 0.0, *, stall: float | None = None) -> None:
+        probe = load(self.command_set).presence
+        if isinstance(probe, AnswerProbe) and data == probe.ask:
+            self.unit.feed(b"c")
+        else:
+            super().write(data, settle, stall=stall)
+
+
+@pytest.mark.parametrize("command_set", ANSWERS)
+def test_a_question_that_is_not_understood_does_not_stay_on_the_glass(command_set: str) -> None:
+    wire = Illiterate(command_set)
+    wire.return_wire = False
+    encoder = Encoder(profile=load(command_set), rows=2, columns=20)
+    display = EncodedLineDisplay(encoder=encoder, port=wire)
+    display.claim()
+    display.display_rows({0: "CODE  WDJB-MJHT", 1: "pair.example.com/d"})
+    before = wire.unit.cells()
+
+    assert display.presence() == "unknown"
+    assert wire.unit.cells() == before
+
+
+@pytest.mark.parametrize("command_set", ["dsp800", "cd5220"])
+def test_nothing_is_written_twice_for_a_question_that_was_answered_or_not_sent(
+    command_set: str,
+) -> None:
+    bench = bench_for(command_set)
+    before = bench.wire.sent
+    bench.presence()
+    probe = load(command_set).presence
+
+    assert bench.wire.sent == before + (probe.ask if isinstance(probe, AnswerProbe) else b"")
+
+
 @pytest.mark.parametrize("command_set", ["ncr", "escpos"])
 def test_silence_of_one_that_has_answered_is_absence(command_set: str) -> None:
     bench = bench_for(command_set)
@@ -200,21 +241,55 @@ def test_with_a_handshake_the_wire_itself_tells(command_set: str) -> None:
     assert bench.wire.sent == before
 
 
-def test_an_echo_is_no_answer() -> None:
-    """A connector plugged onto itself, or a modem."""
+class Loop(Wire):
+    """A connector plugged onto itself, or a modem: each byte comes back alone, and an adapter holds
+    some of them for a moment after the line was asked to forget them."""
 
-    class Loop(Wire):
-        def write(self, data: bytes, settle: float = 0.0, *, stall: float | None = None) -> None:
-            self._heard += data
+    held = b"21"
 
-    profile = load("star")
-    assert profile.presence == AnswerProbe(ask=b"\x04\x01T\x17", answer=b"")
+    def write(self, data: bytes, settle: float = 0.0, *, stall: float | None = None) -> None:
+        self._heard += data
+
+    def read(self, limit: int, seconds: float) -> bytes:
+        return super().read(1, seconds)
+
+    def forget_input(self) -> None:
+        self._heard = self.held
+
+
+@pytest.mark.parametrize("command_set", ["ba6x", "star"])
+def test_an_echo_is_no_answer(command_set: str) -> None:
+    profile = load(command_set)
+    assert isinstance(profile.presence, AnswerProbe)
+    assert profile.presence.answer == b""  # any reply will do
     display = EncodedLineDisplay(
-        encoder=Encoder(profile=profile, rows=2, columns=20), port=Loop("star")
+        encoder=Encoder(profile=profile, rows=2, columns=20), port=Loop(command_set)
     )
     display.claim()
 
     assert display.presence() == "unknown"
+
+
+@pytest.mark.parametrize("command_set", ["ba6x", "dsp800", "ncr", "star"])
+def test_silence_is_waited_for_half_a_second_at_most(command_set: str) -> None:
+    """The seconds asked for are counted: a loaded machine takes longer than they say."""
+
+    class Patient(Wire):
+        waited = 0.0
+
+        def read(self, limit: int, seconds: float) -> bytes:
+            self.waited += seconds
+            return super().read(limit, seconds)
+
+    wire = Patient(command_set)
+    wire.return_wire = False
+    display = EncodedLineDisplay(
+        encoder=Encoder(profile=load(command_set), rows=2, columns=20), port=wire
+    )
+    display.claim()
+
+    assert display.presence() == "unknown"
+    assert 0.0 < wire.waited <= 0.5
 
 
 def test_asking_is_for_whoever_has_claimed_it() -> None:
@@ -233,7 +308,7 @@ def test_trouble_while_asking_gives_the_port_up() -> None:
     bench.wire.fault = None
 
     with pytest.raises(NoHardware, match="not claimed"):
-        bench.display.clear_text()
+        bench.display.display_rows({0: "A"})
 
 
 # -- over a pty -----------------------------------------------------------------------------------

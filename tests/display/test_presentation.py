@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from agent.display.presentation import (
     Rest,
     Slot,
     asked,
+    found,
     lost,
     newest,
     overlaid,
@@ -50,6 +52,7 @@ PAIRING = Pairing(
 )
 
 CLAIMED = Glass(claimed=True)
+ASKED = Glass(claimed=True, asked_at=0.0)
 
 
 def slot(situation: Situation, since: float = 0.0) -> Slot:
@@ -57,11 +60,12 @@ def slot(situation: Situation, since: float = 0.0) -> Slot:
 
 
 def glass(*rows: str, painted_at: float = 0.0) -> Glass:
-    return Glass(claimed=True, rows=tuple(row.ljust(20) for row in rows), painted_at=painted_at)
+    shown = tuple(row.ljust(20) for row in rows)
+    return Glass(claimed=True, rows=shown, painted_at=painted_at, asked_at=painted_at)
 
 
 def test_an_unknown_glass_is_painted_whole_and_looked_at_when_the_page_ends() -> None:
-    found = turn(slot(PAIRING), CLAIMED, PAPER, 0.0)
+    found = turn(slot(PAIRING), ASKED, PAPER, 0.0)
 
     rows = ("OPEN ON PHONE OR PC:", "CODE  WDJB-MJHT  14m")
     assert found == Paint(rows=rows, changed=(0, 1), until=3.0)
@@ -95,7 +99,7 @@ def test_C7_an_expired_code_leaves_the_glass_at_once() -> None:
 
 
 def test_an_unchanged_screen_is_repainted_now_and_then() -> None:
-    before = glass("STARTING", "PLEASE WAIT", painted_at=10.0)
+    before = replace(glass("STARTING", "PLEASE WAIT", painted_at=10.0), asked_at=30.0)
 
     assert turn(slot(Starting()), before, PAPER, 54.5) == Rest(until=55.0)
     again = turn(slot(Starting()), before, PAPER, 55.0)
@@ -109,7 +113,7 @@ def test_page_turns_do_not_put_off_the_repaint() -> None:
     assert painted(glass("X", "B", painted_at=10.0), paint, 20.0).painted_at == 10.0
     whole = Paint(rows=("A", "B"), changed=(0, 1), until=9.0)
     assert painted(glass("X", "B", painted_at=10.0), whole, 20.0) == Glass(
-        claimed=True, rows=("A", "B"), painted_at=20.0
+        claimed=True, rows=("A", "B"), painted_at=20.0, asked_at=10.0
     )
 
 
@@ -171,8 +175,18 @@ def test_a_port_that_is_not_there_is_looked_for_all_the_time() -> None:
     for _ in range(1100):
         state = lost(state, 60.0, there=False)
 
-    assert state.retry_at == 60.05
+    assert (state.missing, state.retry_at) == (True, 61.0)
     assert lost(state, 70.0).retry_at == 70.25
+    assert turn(slot(Starting()), found(state), PAPER, 60.1) == Claim(may_skip=False)
+
+
+def test_a_port_that_just_vanished_is_tried_once_more_soon() -> None:
+    """It may be another one by now; and only a failed try is worth a word in the log."""
+    after = lost(glass("A", "B"), 60.0, there=False)
+
+    assert after.missing
+    assert after.retry_at == pytest.approx(60.06)
+    assert painted(after, Paint(rows=("A",), changed=(0,), until=9.0), 61.0).missing is False
 
 
 def test_without_a_situation_there_is_nothing_to_say() -> None:
@@ -196,8 +210,34 @@ def test_a_display_that_has_answered_is_asked_every_three_seconds(presence: Pres
     assert turn(slot(Starting()), asked(display, presence, 13.0), PAPER, 13.0) == Rest(until=16.0)
 
 
+def test_the_first_screen_is_up_before_the_display_is_asked() -> None:
+    """Silence costs half a second, and many a cable has no return wire."""
+    first = turn(slot(PAIRING), CLAIMED, PAPER, 10.0)
+    assert isinstance(first, Paint)
+    assert first.until == 10.0
+    up = painted(CLAIMED, first, 10.0)
+
+    assert turn(slot(PAIRING), up, PAPER, 10.0) == Ask()
+    assert isinstance(turn(slot(PAIRING), asked(up, "unknown", 10.4), PAPER, 10.4), Rest)
+
+
 def test_one_that_never_answered_is_left_alone_between_repaints() -> None:
-    assert turn(slot(Starting()), answering("unknown"), PAPER, 54.0) == Rest(until=55.0)
+    display = answering("unknown")
+
+    assert turn(slot(Starting()), display, PAPER, 54.0) == Rest(until=55.0)
+    assert turn(slot(Starting()), display, PAPER, 55.0) == Ask()
+    again = turn(slot(Starting()), asked(display, "unknown", 55.0), PAPER, 55.0)
+    assert isinstance(again, Paint)
+    assert again.whole
+
+
+def test_a_new_screen_does_not_wait_for_one_that_never_answered() -> None:
+    display = answering("unknown")
+
+    found = turn(slot(PAIRING), display, PAPER, 20.0)
+    assert isinstance(found, Paint)
+    assert found.whole
+    assert isinstance(turn(slot(PAIRING), painted(display, found, 20.0), PAPER, 20.0), Rest)
 
 
 def test_one_that_is_back_is_claimed_and_drawn_anew() -> None:
@@ -252,6 +292,7 @@ def test_always_shows_what_there_is_to_say() -> None:
 
 # -- overlays -------------------------------------------------------------------------------------
 
+AT_100 = Glass(claimed=True, asked_at=100.0)
 HELD = HeldButton(pairs_at=105.0)
 ABOUT = About(uuid="/vendor/acme/serial/k7-0117", situation=PAIRING, until=130.0)
 
@@ -267,14 +308,14 @@ def test_an_overlay_is_shown_until_its_time_is_over(
 ) -> None:
     over = overlaid(below, overlay, 100.0)
 
-    shown = turn(over, CLAIMED, PAPER, 100.0)
+    shown = turn(over, AT_100, PAPER, 100.0)
     assert isinstance(shown, Paint)
     assert shown.rows == first_rows(overlay, 100.0)
     assert shown.until <= ends
-    last = turn(over, CLAIMED, PAPER, ends - 0.01)
+    last = turn(over, AT_100, PAPER, ends - 0.01)
     assert isinstance(last, Paint)
     assert last.until == ends
-    assert turn(over, CLAIMED, PAPER, ends) == turn(below, CLAIMED, PAPER, ends)
+    assert turn(over, AT_100, PAPER, ends) == turn(below, AT_100, PAPER, ends)
 
 
 def test_an_overlay_that_is_taken_off_leaves_what_was_there() -> None:
@@ -309,7 +350,7 @@ def test_a_held_button_counts_the_seconds() -> None:
     looks = []
     now = 100.3
     while now < 105.0:
-        found = turn(over, CLAIMED, PAPER, now)
+        found = turn(over, AT_100, PAPER, now)
         assert isinstance(found, Paint)
         looks.append(now)
         now = found.until
@@ -321,7 +362,7 @@ def test_the_minutes_of_a_code_pass_in_an_overlay_too() -> None:
     """The code of PAIRING has 12 minutes left until 115.0."""
     over = overlaid(slot(Serving()), ABOUT, 100.0)
 
-    found = turn(over, CLAIMED, PAPER, 114.9)
+    found = turn(over, AT_100, PAPER, 114.9)
     assert isinstance(found, Paint)
     assert found.until <= 115.0
 

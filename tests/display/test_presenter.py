@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from agent.display.presenter import Presenter
 from agent.errors import ConfigError
 from agent.situation import Denied, Offline, Paired, Serving, Starting
-from hw.contract import HardwareError, Presence
+from hw.contract import HardwareError, NoHardware, Presence
 from hw.display.line_display import open_line_display
 from hw.display.port import SerialPort
 from tests.display.bench import CODE, Bench, SkipClock
@@ -292,7 +292,10 @@ class FaultyDisplay:
     def presence(self) -> Presence:
         return "unknown"
 
-    def clear_text(self) -> None: ...
+    def plugged(self) -> bool:
+        return True
+
+    def display_rows(self, texts: Mapping[int, str]) -> None: ...
 
     def display_text_at(self, row: int, column: int, text: str) -> None: ...
 
@@ -307,6 +310,70 @@ def test_no_fault_of_a_driver_ends_the_presenter(fault: Exception) -> None:
     display.fault = None
     assert until(lambda: presenter.health == "unknown")
     assert display.claims >= 2
+    presenter.close()
+
+
+class SilentDisplay(FaultyDisplay):
+    """Takes its text and never answers; what is asked of it is written down."""
+
+    def __init__(self) -> None:
+        super().__init__(NoHardware("nowhere"))
+        self.calls: list[str] = []
+        self.looks = 0
+
+    def presence(self) -> Presence:
+        self.calls.append("presence")
+        return "unknown"
+
+    def plugged(self) -> bool:
+        self.looks += 1
+        return self.fault is None
+
+    def display_rows(self, texts: Mapping[int, str]) -> None:
+        self.calls.append("display_rows")
+
+
+def test_the_code_is_up_before_a_display_is_asked_whether_it_is_there() -> None:
+    display = SilentDisplay()
+    display.fault = None
+    presenter = Presenter(display=display, language="en", clock=SkipClock())
+    presenter.show(Starting())
+    assert until(lambda: presenter.health == "unknown")
+    presenter.close()
+
+    assert display.calls == ["display_rows", "presence"]
+
+
+def test_a_port_that_is_not_there_is_looked_for_by_its_name_not_by_opening_it() -> None:
+    """Opening in vain costs ten times as much, and a terminal may be without a display for good."""
+    display = SilentDisplay()
+    presenter = Presenter(display=display, language="en", clock=SkipClock())
+    presenter.show(Starting())
+    assert until(lambda: display.looks >= 60)
+    claims = display.claims
+    assert claims <= 60 / 5
+    assert presenter.health == "absent"
+
+    display.fault = None
+    assert until(lambda: presenter.health == "unknown")
+    presenter.close()
+
+
+def test_a_port_that_comes_is_claimed_without_waiting_for_the_next_try() -> None:
+    """On a clock that stands still there is no next try."""
+
+    class Still(SkipClock):
+        def now(self) -> float:
+            return 1000.0
+
+    display = SilentDisplay()
+    clock = Still()
+    presenter = Presenter(display=display, language="en", clock=clock)
+    presenter.show(Starting())
+    assert until(lambda: display.looks >= 2)
+    display.fault = None
+
+    assert until(lambda: "display_rows" in display.calls)
     presenter.close()
 
 

@@ -12,7 +12,6 @@ from hw.display.emulator.parts import CR, printable
 from hw.display.emulator.unit import Unit
 
 _MARQUEE_CELLS: Final = 40  # 40, 45 or 60 by maker
-_CLOCK_CELLS: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,8 +23,8 @@ class EmulatedTerminal:
     real line would. `display_target` and `selected_at_start` are for a display behind a printer,
     see `Emulator`. Knobs may be turned from any thread.
 
-    What the display answers goes back over the line; where nobody reads and the line is full, it
-    is lost.
+    What the display answers goes back over the line; where nobody reads and the line is full, or
+    the cable has no `return_wire`, it is lost.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class EmulatedTerminal:
         *,
         link: str | None = None,
         bytes_per_second: float | None = None,
+        return_wire: bool = True,
         display_target: int = 2,
         selected_at_start: bool = True,
     ) -> None:
@@ -48,6 +49,7 @@ class EmulatedTerminal:
         )
         self._link = link
         self._bytes_per_second = bytes_per_second
+        self._return_wire = return_wire
         self._lock = threading.Lock()
         self._reading = threading.Event()
         self._reading.set()
@@ -198,7 +200,7 @@ class EmulatedTerminal:
             with self._lock:
                 answer = self._emulator.feed(chunk)
                 self._received += len(chunk)
-            if answer:
+            if answer and self._return_wire:
                 with contextlib.suppress(BlockingIOError):
                     os.write(self._master, answer)
 
