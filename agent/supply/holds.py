@@ -94,7 +94,8 @@ def not_before(holds: Holds, now: float, *, former_dies: bool) -> float:
 
 
 def known_dead(holds: Holds, token: AccessToken) -> bool:
-    """Whether that token must not be handed out, hold or no hold."""
+    """Whether a client reported it as refused. Nothing is promised on it, and nobody who keeps a
+    copy is given it; who asks is served it while no other can be had (docs/decisions/0006)."""
     return holds.dead == token.value.fingerprint()
 
 

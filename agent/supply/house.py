@@ -22,7 +22,8 @@ seconds."""
 class Limits:
     """Times in seconds. Connections: `connections` in all, and the last `spare` of them for clients
     with fewer than `few`; the administrator's and the agent's own count apart. `refused`: those in
-    all that are kept only to be told no. What one client may have is said by its `Caps`."""
+    all that are kept only to be told no, `refused_each` of one client. What one client may have is
+    said by its `Caps`."""
 
     request: float = 5.0  # from a request's first byte to its last, and for reading an answer
     idle: float = 60.0  # between requests
@@ -33,6 +34,7 @@ class Limits:
     spare: int = 32
     few: int = 4  # a payment program needs one for its calls, one for events, and some for overlaps
     refused: int = 32
+    refused_each: int = 8  # or one that hoards would have the others hung up on instead
 
 
 class House(Protocol):

@@ -78,7 +78,8 @@ class Server:
         self._requests: Counter[tuple[str, int]] = Counter()
         self._numbers = itertools.count(1)
         self._watch = ProcessWatch(self.desk.ended, prefix=f"process:{self._name}-")
-        self._refused: set[Connection] = set()
+        self._refused: dict[Connection, str | None] = {}  # None: not even told so
+        self._told_no = Places(most=self.limits.refused, spare=0, few=0)
         self._sweeping: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
 
@@ -152,8 +153,9 @@ class Server:
         if refusal is None:
             self._served[connection] = places, access.key
             return "welcome"
-        self._refused.add(connection)
-        return "drop" if len(self._refused) > self.limits.refused else refusal
+        told = self._told_no.take(access.key, self.limits.refused_each) is None
+        self._refused[connection] = access.key if told else None
+        return refusal if told else "drop"
 
     def _places_for(self, connection: Connection, peer: Peer) -> Places:
         """Neither root's programs nor any client can keep the administrator out, or the agent's own
@@ -163,7 +165,8 @@ class Server:
         return self._own if peer.uid == self.policy.own_uid else self._clients
 
     def leave(self, connection: Connection) -> None:
-        self._refused.discard(connection)
+        if (told := self._refused.pop(connection, None)) is not None:
+            self._told_no.give_back(told)
         if connection in self._served:
             places, client = self._served.pop(connection)
             places.give_back(client)

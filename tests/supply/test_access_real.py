@@ -292,6 +292,21 @@ async def test_the_last_places_are_for_those_that_have_few(folder: Path, desk: D
                 assert await status(house.admin, 0, 0) == "200"
 
 
+async def test_one_client_that_hoards_refusals_leaves_others_theirs(
+    folder: Path, desk: Desk
+) -> None:
+    limits = Limits(connections=1, spare=0, refused=4, refused_each=2)
+    policy = rules(uids=frozenset({TILL}))
+    async with serving(folder, desk, policy=policy, limits=limits) as house:
+        async with contextlib.AsyncExitStack() as all_:
+            for _ in range(6):  # one is served, two are told no, the others are hung up on
+                await all_.enter_async_context(house.connection())
+            await eventually(lambda: len(house.server._told_no) == 2)
+            assert await status(house.token, TILL) == "503"
+        await eventually(lambda: not house.server._connections())
+        assert not len(house.server._told_no)
+
+
 @contextlib.contextmanager
 def held(path: str, uid: int) -> Iterator[None]:
     """A connection of that user's."""
