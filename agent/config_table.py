@@ -24,7 +24,8 @@ LOG_LEVEL: Setting[LogLevel] = Setting(
     key="log_level",
     check=checks.one_of("debug", "info", "warning", "error"),
     default="info",
-    meaning="Least level that is logged. No level ever logs a secret.",
+    meaning="Least level that is logged. No level ever logs a secret. At debug every token that is"
+    " handed out is a line; else repeats are counted.",
 )
 
 DIALECT: Setting[DialectName] = Setting(

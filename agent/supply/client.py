@@ -1,11 +1,18 @@
 """Tokens for payment software written in Python; needs httpx and nothing else.
 
+    import httpx
     from agent.supply.client import TokenAuth, hold
 
-    with httpx.Client(auth=TokenAuth(), base_url="https://connect.example.com") as api:
-        payment = api.post("/api/v2/Smart/Transactions", json=...).json()["id"]
+    API = "https://connect.example.com/api/v2"
+    BASKET = {"basket_info": {"sum": 1250, "currency": "EUR"}}
+
+    # httpx waits for 5 s by itself, which is too short for a cardholder
+    with httpx.Client(auth=TokenAuth(), base_url=API, timeout=150) as api:
+        payment = api.post("/Smart/Transactions", json=BASKET).json()["id"]
         with hold(180) as held:  # while the cardholder pays, nobody renews the token
-            api.post(f"/api/v2/Smart/Transactions/{payment}/start/cashless", auth=held.auth)
+            api.post(f"/Smart/Transactions/{payment}/start/cashless", auth=held.auth)
+
+docs/examples/payment.py says what else a payment has to get right.
 
 The agent is the cache: the token is asked for before every request (a fraction of a millisecond)
 and never kept here. When the API refuses it, its fingerprint is reported to the agent, which

@@ -4,7 +4,7 @@ Secucard refuses a dead token with 403 and code 2003 where others say 401 (RFC 6
 """
 
 import ipaddress
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from typing import Final, Protocol
 
 import httpx
@@ -13,7 +13,7 @@ from agent.supply.client_agent import Token, json_object
 from agent.supply.errors import InsecureRequest
 
 _DEAD_TOKEN: Final = 2003  # Secucard's `code` beside 403; other codes are business refusals
-_LONGEST_REFUSAL: Final = 65536  # bytes; a body beyond is not read to look for the code
+_LONGEST_REFUSAL: Final = 65536  # bytes, as sent; no more is read to look for the code
 
 
 class Tokens(Protocol):
@@ -35,9 +35,9 @@ class TokensAsync(Protocol):
 
 
 class RecoveringAuth(httpx.Auth):
-    """Sends each request with a token, and once more with the next one if that was refused."""
-
-    requires_request_body = True  # a refused request is sent again, so its body has to be kept
+    """Sends each request with a token, and once more with the next one if that was refused. So the
+    request's body is kept. The answer's is the caller's, who may be streaming it: what is read here
+    to find a refusal is still to come there."""
 
     def __init__(
         self, tokens: Tokens | None = None, tokens_async: TokensAsync | None = None
@@ -54,9 +54,8 @@ class RecoveringAuth(httpx.Auth):
         request.read()
         token = self._tokens.first()
         response = yield _with(request, token)
-        if _may_be_refusal(response, token):
-            response.read()
-        if not _is_refusal(response, token):
+        body = _peeked(response) if _may_be_refusal(response, token) else None
+        if not _is_refusal(response, token, body):
             return
         if (successor := self._tokens.after(token)) is not None:
             yield _with(request, successor)
@@ -70,9 +69,8 @@ class RecoveringAuth(httpx.Auth):
         await request.aread()
         token = await self._tokens_async.first()
         response = yield _with(request, token)
-        if _may_be_refusal(response, token):
-            await response.aread()
-        if not _is_refusal(response, token):
+        body = await _peeked_async(response) if _may_be_refusal(response, token) else None
+        if not _is_refusal(response, token, body):
             return
         if (successor := await self._tokens_async.after(token)) is not None:
             yield _with(request, successor)
@@ -101,20 +99,117 @@ def _may_be_refusal(response: httpx.Response, token: Token) -> bool:
     """Only then is the body looked at; a streamed 200 must stay unread."""
     if response.status_code != 403 or not _was_sent(response, token):
         return False
-    length = response.headers.get("Content-Length", "0")
+    length = response.headers.get("Content-Length", "0")  # without one it may be of any length
     return length.isdecimal() and int(length) <= _LONGEST_REFUSAL
 
 
-def _is_refusal(response: httpx.Response, token: Token) -> bool:
+def _is_refusal(response: httpx.Response, token: Token, body: bytes | None) -> bool:
+    """`body` is None where it was not looked at, or is too long."""
     if response.status_code == 401:
         return _was_sent(response, token)
-    return (
-        _may_be_refusal(response, token)
-        and json_object(response.content).get("code") == _DEAD_TOKEN
-    )
+    return body is not None and json_object(body).get("code") == _DEAD_TOKEN
 
 
 def _was_sent(response: httpx.Response, token: Token) -> bool:
     """False after a redirect to another host: httpx took the token off, so nobody refused it."""
     sent: str | None = response.request.headers.get("Authorization")
     return sent == f"Bearer {token.access_token}"
+
+
+# -- a body that is read twice --------------------------------------------------------------------
+
+
+def _peeked(response: httpx.Response) -> bytes | None:
+    """The body if it is short, else None. Either way all of it is still to be read."""
+    stream = response.stream
+    if response.is_stream_consumed or not isinstance(stream, httpx.SyncByteStream):
+        return response.content  # an event hook of the client's has read it
+    start, rest = _Start(), iter(stream)
+    try:
+        for piece in rest:
+            if not start.take(piece):
+                break
+    except httpx.RequestError as exc:
+        exc.request = response.request
+        raise
+    response.stream = _Again(start.pieces, rest, stream)
+    return start.body(response.headers)
+
+
+async def _peeked_async(response: httpx.Response) -> bytes | None:
+    stream = response.stream
+    if response.is_stream_consumed or not isinstance(stream, httpx.AsyncByteStream):
+        return response.content
+    start, rest = _Start(), aiter(stream)
+    try:
+        async for piece in rest:
+            if not start.take(piece):
+                break
+    except httpx.RequestError as exc:
+        exc.request = response.request
+        raise
+    response.stream = _AgainAsync(start.pieces, rest, stream)
+    return start.body(response.headers)
+
+
+class _Start:
+    """The first pieces of a body, as sent."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self._room = _LONGEST_REFUSAL
+
+    def take(self, piece: bytes) -> bool:
+        """False: it is too long, so what follows does not matter."""
+        self.pieces.append(piece)
+        self._room -= len(piece)
+        return self._room >= 0
+
+    def body(self, headers: httpx.Headers) -> bytes | None:
+        """With its Content-Encoding undone, when no piece is missing; None if it is too long."""
+        if self._room < 0:
+            return None
+        try:
+            return httpx.Response(403, headers=headers, content=b"".join(self.pieces)).content
+        except httpx.DecodingError:  # the caller hears of it when reading
+            return None
+
+
+class _Again(httpx.SyncByteStream):
+    """A stream from its start, which was read already."""
+
+    def __init__(
+        self, start: list[bytes], rest: Iterator[bytes], stream: httpx.SyncByteStream
+    ) -> None:
+        self._start = start
+        self._rest = rest
+        self._stream = stream
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._start
+        yield from self._rest
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _AgainAsync(httpx.AsyncByteStream):
+    """`_Again` for asyncio and trio."""
+
+    def __init__(
+        self, start: list[bytes], rest: AsyncIterator[bytes], stream: httpx.AsyncByteStream
+    ) -> None:
+        self._start = start
+        self._rest = rest
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._start:
+            yield piece
+        async for piece in self._rest:
+            yield piece
+
+    async def aclose(self) -> None:
+        if isinstance(self._rest, AsyncGenerator):  # trio wants to hear of one that is left
+            await self._rest.aclose()
+        await self._stream.aclose()

@@ -41,6 +41,8 @@ def _members(raw: object) -> tuple[int | str, ...]:
 
 
 def _scopes(raw: object) -> tuple[str, ...]:
+    if isinstance(raw, list) and Scope.ADMIN.value in raw:  # docs/decisions/0005
+        raise ValueError("has admin, which is the admin socket's alone (admin.sock); leave it out")
     choice = checks.one_of("token", "status", "pairing", "display")
     return checks.list_of(raw, choice, 'write a list like ["token", "status"]')
 

@@ -74,7 +74,11 @@ static class Agent
     /// <summary>HTTP to the agent's socket, whatever the host in the URL.</summary>
     public static HttpClient Connect(TimeSpan timeout)
     {
-        var path = Environment.GetEnvironmentVariable("POS_AGENT_SOCKET") ?? "/run/pos-agent/token.sock";
+        var path = Environment.GetEnvironmentVariable("POS_AGENT_SOCKET");
+        if (string.IsNullOrEmpty(path))
+        {
+            path = "/run/pos-agent/token.sock";
+        }
         var handler = new SocketsHttpHandler
         {
             UseProxy = false,
@@ -85,6 +89,11 @@ static class Agent
                 {
                     await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
                     return new NetworkStream(socket, ownsSocket: true);
+                }
+                catch (SocketException e)
+                {
+                    socket.Dispose();
+                    throw new HttpRequestException($"no agent at {path}: {e.Message}", e);
                 }
                 catch
                 {
@@ -115,11 +124,24 @@ static class Agent
         return token;
     }
 
+    /// <summary>Any token that is valid by now: a question needs no hold.</summary>
+    public static async Task<Token> AnyAsync(HttpClient agent)
+    {
+        using var answer = await agent.GetAsync("/v1/token?min_ttl=10");
+        return await ReadAsync(answer);
+    }
+
+    /// <summary>The API refused this token. The current one, which is the same if there is no other.</summary>
+    public static async Task<Token> ReportAsync(HttpClient agent, Token refused)
+    {
+        using var answer = await agent.PostAsJsonAsync("/v1/token/rejected", new { fingerprint = refused.Fingerprint });
+        return await ReadAsync(answer);
+    }
+
     /// <summary>The API refused this token: the next one, held; null if there is no other.</summary>
     public static async Task<Token?> NextAsync(HttpClient agent, Token refused)
     {
-        using var answer = await agent.PostAsJsonAsync("/v1/token/rejected", new { fingerprint = refused.Fingerprint });
-        var successor = await ReadAsync(answer);
+        var successor = await ReportAsync(agent, refused);
         return successor.Fingerprint == refused.Fingerprint ? null : await HoldAsync(agent);
     }
 
@@ -158,24 +180,33 @@ sealed class Api(HttpClient http, string root, HttpClient agent, Token token)
     /// <summary>Refused: the token was, on the way, whether or not the next one helped.</summary>
     public async Task<(HttpStatusCode Status, JsonElement Body, bool Refused)> PostAsync(string path, object? body = null)
     {
-        var answer = await SendAsync(HttpMethod.Post, path, body, Payment.Longest);
+        var answer = await SendAsync(Token, HttpMethod.Post, path, body, Payment.Longest);
         var refused = TokenRefused(answer);
         if (refused && await Agent.NextAsync(agent, Token) is { } next)
         {
             Token = next;
-            answer = await SendAsync(HttpMethod.Post, path, body, Payment.Longest);
+            answer = await SendAsync(Token, HttpMethod.Post, path, body, Payment.Longest);
         }
         return (answer.Status, answer.Body, refused);
     }
 
-    public Task<(HttpStatusCode Status, JsonElement Body)> GetAsync(string path) =>
-        SendAsync(HttpMethod.Get, path, null, TimeSpan.FromSeconds(10));
+    /// <summary>With a token of its own. If that is refused, the next question has another one.</summary>
+    public async Task<(HttpStatusCode Status, JsonElement Body)> GetAsync(string path)
+    {
+        var asking = await Agent.AnyAsync(agent);
+        var answer = await SendAsync(asking, HttpMethod.Get, path, null, TimeSpan.FromSeconds(10));
+        if (TokenRefused(answer))
+        {
+            await Agent.ReportAsync(agent, asking);
+        }
+        return answer;
+    }
 
     async Task<(HttpStatusCode Status, JsonElement Body)> SendAsync(
-        HttpMethod method, string path, object? body, TimeSpan longest)
+        Token token, HttpMethod method, string path, object? body, TimeSpan longest)
     {
         using var request = new HttpRequestMessage(method, root + path);
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Token.AccessToken);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token.AccessToken);
         if (method == HttpMethod.Post)
         {
             request.Content = body is null ? new StringContent("") : JsonContent.Create(body);
@@ -287,7 +318,7 @@ static class Payment
                     return found;
                 }
             }
-            catch (Exception e) when (e is HttpRequestException or TaskCanceledException or JsonException)
+            catch (Exception e) when (e is NotPaid or HttpRequestException or TaskCanceledException or JsonException)
             {
                 Console.Error.WriteLine($"no answer: {e.Message}");
             }
@@ -323,6 +354,7 @@ static class Events
         var lastId = "";
         while (true)
         {
+            var status = 0;
             try
             {
                 using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/events");
@@ -333,9 +365,10 @@ static class Events
                 using var patience = new CancellationTokenSource(Silence);
                 using var answer = await agent.SendAsync(
                     request, HttpCompletionOption.ResponseHeadersRead, patience.Token);
-                if (answer.StatusCode == HttpStatusCode.Forbidden)
+                status = (int)answer.StatusCode;
+                if (status != 200)
                 {
-                    return Refused;
+                    throw new HttpRequestException($"the agent answered {status}");
                 }
                 using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync(patience.Token));
                 var kind = "";
@@ -359,6 +392,10 @@ static class Events
             catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
             {
                 Console.Error.WriteLine($"no events: {e.Message}");
+            }
+            if (status is >= 400 and < 500 and not 429)
+            {
+                return Refused; // so it always will
             }
             await Task.Delay(TimeSpan.FromSeconds(1));
         }

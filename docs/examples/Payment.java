@@ -36,6 +36,8 @@ public final class Payment {
     static final Duration PAYMENT = Duration.ofSeconds(150);
     /** Longer than a payment, with what comes before. The agent grants up to 300 s. */
     static final Duration HOLD = Duration.ofSeconds(180);
+    /** The agent itself gives up after 30 s. */
+    static final Duration AGENT = Duration.ofSeconds(40);
     /** The stream of events has a sign of life every 15 s. */
     static final Duration SILENCE = Duration.ofSeconds(45);
     /** A second apart, for what became of a payment. */
@@ -59,7 +61,7 @@ public final class Payment {
         }
     }
 
-    /** What the agent gave; printing it gives nothing away. */
+    /** What the agent gave, {@code hold} null without one; printing it gives nothing away. */
     record Token(String access, String fingerprint, String hold) {
         @Override
         public String toString() {
@@ -80,10 +82,21 @@ public final class Payment {
         /** {@code patience} is how long the agent may be silent. */
         Agent(Duration patience) throws IOException {
             this.patience = patience;
-            String path = System.getenv().getOrDefault("POS_AGENT_SOCKET", "/run/pos-agent/token.sock");
-            channel.connect(UnixDomainSocketAddress.of(path));
+            String path = socketPath();
+            try {
+                channel.connect(UnixDomainSocketAddress.of(path));
+            } catch (IOException e) {
+                close();
+                throw new IOException("no agent at " + path + ": " + e.getMessage(), e);
+            }
             channel.configureBlocking(false); // a channel that blocks knows no time limit
             channel.register(selector, SelectionKey.OP_READ);
+        }
+
+        /** One that is empty is as if it were not set. */
+        private static String socketPath() {
+            String path = System.getenv().getOrDefault("POS_AGENT_SOCKET", "");
+            return path.isEmpty() ? "/run/pos-agent/token.sock" : path;
         }
 
         Answer ask(String method, String path, String headers, String body) throws IOException {
@@ -162,14 +175,10 @@ public final class Payment {
     static Token holdToken(Agent agent) throws IOException, NotPaid {
         String path = "/v1/token?hold=" + HOLD.toSeconds() + "&ends_with=connection";
         Answer answer = agent.ask("GET", path, "Prefer: wait=10\r\n", "");
-        if (answer.status() != 200) {
-            throw new NotPaid("no token: " + answer.member("title") + ": " + answer.member("detail"));
-        }
+        Token token = token(answer);
         String hold = answer.member("hold");
-        Token token = new Token(answer.member("access_token"), answer.member("fingerprint"),
-            Json.member(hold, "id"));
-        if (token.access() == null || token.fingerprint() == null || token.hold() == null) {
-            throw new NotPaid("what answers is not pos-agent");
+        if (token.hold() == null) {
+            throw new NotPaid("no hold: is the agent older than this program?");
         }
         if (Json.member(hold, "less") != null) {
             System.err.println("held for " + Json.member(hold, "expires_in") + " s: "
@@ -178,16 +187,34 @@ public final class Payment {
         return token;
     }
 
+    /** Any token that is valid by now: a question needs no hold. */
+    static Token anyToken(Agent agent) throws IOException, NotPaid {
+        return token(agent.ask("GET", "/v1/token?min_ttl=10", "", ""));
+    }
+
+    /** The API refused this token. The current one, which is the same if there is no other. */
+    static Token report(Agent agent, Token refused) throws IOException, NotPaid {
+        return token(agent.ask("POST", "/v1/token/rejected",
+            "Content-Type: application/json\r\n",
+            "{\"fingerprint\":\"" + refused.fingerprint() + "\"}"));
+    }
+
     /** The API refused this token: the next one, held; null if there is no other. */
     static Token nextToken(Agent agent, Token refused) throws IOException, NotPaid {
-        Answer answer = agent.ask("POST", "/v1/token/rejected",
-            "Content-Type: application/json\r\n",
-            "{\"fingerprint\":\"" + refused.fingerprint() + "\"}");
+        boolean same = report(agent, refused).fingerprint().equals(refused.fingerprint());
+        return same ? null : holdToken(agent);
+    }
+
+    private static Token token(Answer answer) throws NotPaid {
         if (answer.status() != 200) {
             throw new NotPaid("no token: " + answer.member("title") + ": " + answer.member("detail"));
         }
-        boolean same = refused.fingerprint().equals(answer.member("fingerprint"));
-        return same ? null : holdToken(agent);
+        Token token = new Token(answer.member("access_token"), answer.member("fingerprint"),
+            Json.member(answer.member("hold"), "id"));
+        if (token.access() == null || token.fingerprint() == null) {
+            throw new NotPaid("what answers is not pos-agent");
+        }
+        return token;
     }
 
     static void release(Agent agent, Token token) {
@@ -223,7 +250,7 @@ public final class Payment {
                 .timeout(PAYMENT)
                 .header("Content-Type", "application/json")
                 .POST(HttpRequest.BodyPublishers.ofString(body));
-            Answer answer = send(request);
+            Answer answer = send(request, token);
             if (!tokenRefused(answer)) {
                 return new Reply(answer, false);
             }
@@ -232,14 +259,28 @@ public final class Payment {
                 return new Reply(answer, true);
             }
             token = next;
-            return new Reply(send(request), true);
+            return new Reply(send(request, token), true);
         }
 
-        Answer get(String path) throws IOException, InterruptedException {
-            return send(HttpRequest.newBuilder(URI.create(base + path)).timeout(Duration.ofSeconds(10)));
+        /**
+         * On a connection of its own, as that of the hold may have ended, and with a token of its
+         * own. If that is refused, the next question has another one.
+         */
+        Answer get(String path) throws IOException, InterruptedException, NotPaid {
+            HttpRequest.Builder request =
+                HttpRequest.newBuilder(URI.create(base + path)).timeout(Duration.ofSeconds(10));
+            try (Agent agent = new Agent(AGENT)) {
+                Token asking = anyToken(agent);
+                Answer answer = send(request, asking);
+                if (tokenRefused(answer)) {
+                    report(agent, asking);
+                }
+                return answer;
+            }
         }
 
-        private Answer send(HttpRequest.Builder request) throws IOException, InterruptedException {
+        private Answer send(HttpRequest.Builder request, Token token)
+            throws IOException, InterruptedException {
             request.setHeader("Authorization", "Bearer " + token.access());
             HttpResponse<String> response = http.send(request.build(), BodyHandlers.ofString());
             return new Answer(response.statusCode(), response.body());
@@ -253,7 +294,7 @@ public final class Payment {
     }
 
     static int pay(String base, long cents) throws IOException, InterruptedException, NotPaid {
-        try (Agent agent = new Agent(Duration.ofSeconds(40))) {
+        try (Agent agent = new Agent(AGENT)) {
             Api api = new Api(base, agent);
             try {
                 return start(api, create(api, cents));
@@ -318,7 +359,7 @@ public final class Payment {
                 if ("ok".equals(status) || "failed".equals(status)) {
                     return status;
                 }
-            } catch (IOException e) {
+            } catch (IOException | NotPaid e) {
                 System.err.println("no answer: " + e);
             }
         }
@@ -331,11 +372,13 @@ public final class Payment {
     static int events() throws InterruptedException {
         String lastId = "";
         while (true) {
+            int status = 0;
             try (Agent agent = new Agent(SILENCE)) {
                 agent.send("GET", "/v1/events",
                     lastId.isEmpty() ? "" : "Last-Event-ID: " + lastId + "\r\n", "");
-                if (Agent.status(agent.head()) == 403) {
-                    return NOT_PAID;
+                status = Agent.status(agent.head());
+                if (status != 200) {
+                    throw new IOException("the agent answered " + status);
                 }
                 String kind = "";
                 while (true) { // until the connection ends
@@ -350,6 +393,9 @@ public final class Payment {
                 }
             } catch (IOException e) {
                 System.err.println("no events: " + e.getMessage());
+            }
+            if (status >= 400 && status < 500 && status != 429) {
+                return NOT_PAID; // so it always will
             }
             Thread.sleep(1000);
         }

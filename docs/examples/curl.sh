@@ -58,11 +58,18 @@ release() { # 404 if it is over: just as well
   [ -z "$hold" ] || agent DELETE "/v1/holds/$hold" --max-time 5 > /dev/null 2>&1 || true
 }
 
-# The API refused this token: have the next one, and hold it. Fails if there is no other.
-next_token() {
+# Any token that is valid by now: a question needs no hold.
+any_token() {
+  answer=$(agent GET '/v1/token?min_ttl=10') || return 1
+  [ "$(status)" = 200 ] || return 1
+  token=$(find .access_token) fingerprint=$(find .fingerprint)
+}
+
+# The API refused this token. Fails if there is no other.
+report() {
   answer=$(agent POST /v1/token/rejected --header 'Content-Type: application/json' \
     --data "{\"fingerprint\":\"$fingerprint\"}") || return 1
-  [ "$(status)" = 200 ] && [ "$(find .fingerprint)" != "$fingerprint" ] && hold_token
+  [ "$(status)" = 200 ] && [ "$(find .fingerprint)" != "$fingerprint" ]
 }
 
 # -- the API --------------------------------------------------------------------------------------
@@ -89,18 +96,21 @@ call() { # PATH BODY; fails where no answer came
   post "$1" "$2" || return
   if token_refused; then
     refused=$answer
-    if next_token; then post "$1" "$2"; else answer=$refused; fi
+    if report && hold_token; then post "$1" "$2"; else answer=$refused; fi
   fi
 }
 
-# How a payment ended, if nobody told. Fails while the cardholder may be at it.
+# How a payment ended, if nobody told. Fails while the cardholder may be at it. Each question has a
+# token of its own: if that is refused, the next one has another.
 look_up() { # PATH
   for _ in $LOOKS; do
     sleep 1
+    any_token || continue
     get "$1" || continue
     case "$(status) $(find .status)" in
       '200 ok' | '200 failed') return ;;
     esac
+    if token_refused; then report || true; fi
   done
   return 1
 }
@@ -137,25 +147,36 @@ pay() { # CENTS
 
 # -- events ---------------------------------------------------------------------------------------
 
-# Print what changes, over restarts of the agent, until this program is stopped. curl cannot tell a
-# dead agent from a silent one, so it begins anew every ten minutes, where it was.
+# Print what changes, over restarts of the agent, until this program is stopped or refused. curl
+# cannot tell a dead agent from a silent one, so it begins anew every ten minutes, where it was.
 events() {
-  last=$(mktemp)
-  trap 'rm -f "$last"' EXIT
+  kept=$(mktemp -d)
+  trap 'rm -rf "$kept"' EXIT
   trap 'exit 0' HUP INT TERM
+  : > "$kept/last"
   while :; do
+    : > "$kept/head"
     curl --silent --show-error --fail --no-buffer --noproxy '*' --unix-socket "$SOCKET" \
-      --max-time 600 --header "Last-Event-ID: $(cat "$last")" http://localhost/v1/events |
+      --max-time 600 --dump-header "$kept/head" --header "Last-Event-ID: $(cat "$kept/last")" \
+      http://localhost/v1/events |
       while IFS= read -r line; do
         case $line in
           'id: '*) id=${line#id: } ;;
           'event: '*) kind=${line#event: } ;;
           'data: '*)
             printf '%s %s\n' "$kind" "${line#data: }"
-            printf '%s' "$id" > "$last"
+            printf '%s' "$id" > "$kept/last"
             ;;
         esac
       done
+    code=$(sed -n '1s/^[^ ]* \([0-9]*\).*/\1/p' "$kept/head")
+    case $code in
+      429) ;;
+      4??)
+        complain "no events: the agent answered $code" # and always will
+        return $NOT_PAID
+        ;;
+    esac
     sleep 1
   done
 }

@@ -146,17 +146,21 @@ struct token {
     char hold[64];
 };
 
+static const char *socket_path(void)
+{
+    const char *path = getenv("POS_AGENT_SOCKET");
+
+    return path == NULL || *path == '\0' ? "/run/pos-agent/token.sock" : path;
+}
+
 /* One handle keeps one connection open: a hold that is bound to it ends with this program. */
 static CURL *agent_handle(void)
 {
-    const char *path = getenv("POS_AGENT_SOCKET");
     CURL *agent = curl_easy_init();
 
     if (agent == NULL)
         abort();
-    if (path == NULL || *path == '\0')
-        path = "/run/pos-agent/token.sock";
-    curl_easy_setopt(agent, CURLOPT_UNIX_SOCKET_PATH, path);
+    curl_easy_setopt(agent, CURLOPT_UNIX_SOCKET_PATH, socket_path());
     curl_easy_setopt(agent, CURLOPT_PROXY, ""); /* whatever the environment says */
     curl_easy_setopt(agent, CURLOPT_MAXAGE_CONN, 3600L);
     curl_easy_setopt(agent, CURLOPT_NOSIGNAL, 1L);
@@ -174,6 +178,15 @@ static void complain(const char *what, const struct answer *answer)
                 text(member(answer->body, "detail"), detail, sizeof detail));
 }
 
+static void take(struct token *token, const struct answer *answer)
+{
+    const char *hold = member(answer->body, "hold");
+
+    text(member(answer->body, "access_token"), token->access, sizeof token->access);
+    text(member(answer->body, "fingerprint"), token->fingerprint, sizeof token->fingerprint);
+    text(member(hold, "id"), token->hold, sizeof token->hold);
+}
+
 /* A token that is not renewed while the cardholder pays. */
 static bool hold_token(CURL *agent, struct token *token)
 {
@@ -186,17 +199,32 @@ static bool hold_token(CURL *agent, struct token *token)
     ask(agent, "GET", url, NULL, headers, &answer);
     curl_slist_free_all(headers);
     if (answer.result == CURLE_OK && answer.status == 200) {
-        const char *hold = member(answer.body, "hold");
-        text(member(answer.body, "access_token"), token->access, sizeof token->access);
-        text(member(answer.body, "fingerprint"), token->fingerprint, sizeof token->fingerprint);
-        text(member(hold, "id"), token->hold, sizeof token->hold);
-        if (*text(member(hold, "less"), less, sizeof less) != '\0')
+        take(token, &answer);
+        if (*text(member(member(answer.body, "hold"), "less"), less, sizeof less) != '\0')
             fprintf(stderr, "held for less than %d s: %s\n", HOLD, less);
         if (*token->access != '\0' && *token->fingerprint != '\0' && *token->hold != '\0')
             return true;
     }
-    complain("no token", &answer);
+    if (answer.result != CURLE_OK)
+        fprintf(stderr, "no agent at %s: %s\n", socket_path(), curl_easy_strerror(answer.result));
+    else
+        complain("no token", &answer);
     return false;
+}
+
+/* Any token that is valid by now: a question needs no hold. */
+static bool any_token(CURL *agent, struct token *token)
+{
+    static struct answer answer;
+
+    curl_easy_setopt(agent, CURLOPT_TIMEOUT, 40L);
+    ask(agent, "GET", "http://localhost/v1/token?min_ttl=10", NULL, NULL, &answer);
+    if (answer.result != CURLE_OK || answer.status != 200) {
+        complain("no token", &answer);
+        return false;
+    }
+    take(token, &answer);
+    return *token->access != '\0';
 }
 
 static void release(CURL *agent, const struct token *token)
@@ -209,8 +237,8 @@ static void release(CURL *agent, const struct token *token)
     ask(agent, "DELETE", url, NULL, NULL, &answer); /* 404 if it is over: just as well */
 }
 
-/* The API refused this token: have the next one, and hold it. False if there is no other. */
-static bool next_token(CURL *agent, struct token *token)
+/* The API refused this token. False if there is no other. */
+static bool report(CURL *agent, const struct token *token)
 {
     static struct answer answer;
     char body[128], successor[64];
@@ -225,7 +253,7 @@ static bool next_token(CURL *agent, struct token *token)
         return false;
     }
     text(member(answer.body, "fingerprint"), successor, sizeof successor);
-    return strcmp(successor, token->fingerprint) != 0 && hold_token(agent, token);
+    return strcmp(successor, token->fingerprint) != 0;
 }
 
 /* -- the API ------------------------------------------------------------------------------------ */
@@ -261,7 +289,7 @@ static bool call(CURL *agent, struct token *token, CURL *api, const char *url, c
     send_with(token, api, url, body, answer);
     if (!token_refused(answer))
         return false;
-    if (next_token(agent, token))
+    if (report(agent, token) && hold_token(agent, token))
         send_with(token, api, url, body, answer);
     return true;
 }
@@ -274,19 +302,24 @@ static const char *told(const struct answer *answer, char *out, size_t size)
     return text(fine ? member(answer->body, "status") : NULL, out, size);
 }
 
-/* How a payment ended, if nobody told; "" while the cardholder may be at it. */
-static const char *look_up(const struct token *token, CURL *api, const char *url, char *out,
-                           size_t size)
+/* How a payment ended, if nobody told; "" while the cardholder may be at it. Each question has a
+   token of its own: if that is refused, the next one has another. */
+static const char *look_up(CURL *agent, CURL *api, const char *url, char *out, size_t size)
 {
     static struct answer answer;
+    static struct token token;
 
     curl_easy_setopt(api, CURLOPT_TIMEOUT, 10L);
     for (int i = 0; i < LOOKS; i++) {
         sleep(1);
-        send_with(token, api, url, NULL, &answer);
+        if (!any_token(agent, &token))
+            continue;
+        send_with(&token, api, url, NULL, &answer);
         told(&answer, out, size);
         if (strcmp(out, "ok") == 0 || strcmp(out, "failed") == 0)
             return out;
+        if (token_refused(&answer))
+            report(agent, &token);
     }
     return text(NULL, out, size);
 }
@@ -315,7 +348,7 @@ static int pay_with(struct token *token, CURL *agent, CURL *api, const char *bas
     }
     if (*told(&answer, status, sizeof status) == '\0') {
         complain("no answer", &answer);
-        look_up(token, api, url, status, sizeof status);
+        look_up(agent, api, url, status, sizeof status);
     }
     if (strcmp(status, "ok") == 0) {
         printf("paid %s\n", id);
@@ -440,6 +473,7 @@ static int events(void)
         curl_slist_free_all(headers);
         fprintf(stderr, "no events: %ld %s\n", status, curl_easy_strerror(result));
         sleep(1);
+        /* What is refused with 4xx always will be, unless it was too often. */
     } while (result != CURLE_HTTP_RETURNED_ERROR || status == 429 || status >= 500);
     curl_easy_cleanup(agent);
     return NOT_PAID;

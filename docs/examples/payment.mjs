@@ -58,12 +58,22 @@ async function holdToken() {
   return held;
 }
 
-/** The API refused this token: the next one, held; null if there is no other. */
-async function nextToken({ fingerprint }) {
+/** Any token that is valid by now: a question needs no hold. */
+function anyToken() {
+  return token("GET", "/v1/token?min_ttl=10");
+}
+
+/** The API refused this token. The current one, which is the same if there is no other. */
+function report({ fingerprint }) {
   const body = JSON.stringify({ fingerprint });
   const headers = { "Content-Type": "application/json" };
-  const successor = await token("POST", "/v1/token/rejected", { headers, body });
-  return successor.fingerprint === fingerprint ? null : holdToken();
+  return token("POST", "/v1/token/rejected", { headers, body });
+}
+
+/** The API refused this token: the next one, held; null if there is no other. */
+async function nextToken(refused) {
+  const successor = await report(refused);
+  return successor.fingerprint === refused.fingerprint ? null : holdToken();
 }
 
 // -- the API --------------------------------------------------------------------------------------
@@ -76,25 +86,29 @@ class Api {
 
   /** `refused`: the token was, on the way, whether or not the next one helped. */
   async post(path, body = null) {
-    let answer = await this.#send("POST", path, body, PAYMENT);
+    let answer = await this.#send(this.held, "POST", path, body, PAYMENT);
     const refused = await tokenRefused(answer);
     const next = refused ? await nextToken(this.held) : null;
     if (next !== null) {
       this.held = next;
-      answer = await this.#send("POST", path, body, PAYMENT);
+      answer = await this.#send(this.held, "POST", path, body, PAYMENT);
     }
     return { answer, refused };
   }
 
-  get(path) {
-    return this.#send("GET", path, null, 10);
+  /** With a token of its own. If that is refused, the next question has another one. */
+  async get(path) {
+    const asking = await anyToken();
+    const answer = await this.#send(asking, "GET", path, null, 10);
+    if (await tokenRefused(answer)) await report(asking);
+    return answer;
   }
 
-  #send(method, path, body, timeout) {
+  #send({ access_token }, method, path, body, timeout) {
     return fetch(this.base + path, {
       method,
       headers: {
-        Authorization: `Bearer ${this.held.access_token}`,
+        Authorization: `Bearer ${access_token}`,
         "Content-Type": "application/json",
       },
       body: body && JSON.stringify(body),
@@ -180,10 +194,15 @@ async function lookUp(api, path) {
 async function events() {
   let lastId = "";
   for (;;) {
+    let status = 0;
     try {
       const headers = lastId ? { "Last-Event-ID": lastId } : {};
       const answer = await request("GET", "/v1/events", { headers, timeout: SILENCE });
-      if (answer.statusCode === 403) return NOT_PAID;
+      status = answer.statusCode;
+      if (status !== 200) {
+        answer.destroy();
+        throw new Error(`the agent answered ${status}`);
+      }
       let kind = "";
       for await (const line of lines(answer)) {
         if (line.startsWith("id: ")) lastId = line.slice(4);
@@ -193,6 +212,7 @@ async function events() {
     } catch (error) {
       console.error(`no events: ${error.message}`);
     }
+    if (status >= 400 && status < 500 && status !== 429) return NOT_PAID; // so it always will
     await sleep(1000);
   }
 }

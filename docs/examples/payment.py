@@ -14,7 +14,7 @@ import time
 
 import httpx
 
-from agent.supply.client import SupplyError, events, hold
+from agent.supply.client import SupplyError, TokenAuth, events, hold
 
 PAID, NOT_PAID, USAGE, UNKNOWN = range(4)
 PAYMENT = 150  # s; how long the cardholder may take
@@ -67,11 +67,14 @@ def start(api: httpx.Client, base: str, payment: str) -> int:
 
 
 def look_up(api: httpx.Client, url: str) -> str | None:
-    """How the payment ended; None while the cardholder may be at it, or if the API cannot tell."""
+    """How the payment ended; None while the cardholder may be at it, or if the API cannot tell.
+
+    A question needs no hold, and the held token may be dead by now.
+    """
     for _ in range(LOOKS):
         time.sleep(1)
         try:
-            answer = api.get(url, timeout=10)
+            answer = api.get(url, auth=TokenAuth(min_ttl=10), timeout=10)
             answer.raise_for_status()
             if (status := member(answer, "status")) in ("ok", "failed"):
                 return status

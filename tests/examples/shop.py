@@ -20,6 +20,7 @@ Ending = Literal[
     "dead token",
     "token died",
     "token died meanwhile",
+    "silence, and a dead token",
 ]
 
 _CREATED: dict[str, tuple[int, str]] = {
@@ -58,7 +59,8 @@ _NOT_FOUND = (404, json.dumps({"status": "error", "code": 404}))
 
 
 class Shop(ThreadingHTTPServer):
-    """`ending`: how a payment goes; in `silence`, the connection breaks under the cardholder.
+    """`ending`: how a payment goes; in `silence`, the connection breaks under the cardholder, and
+    perhaps the token that it began with is dead from then on. `begun_with`: that token's header.
     `seen`: path and body of each request, and what `look` said at that moment."""
 
     daemon_threads = True
@@ -67,6 +69,7 @@ class Shop(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.look = look
         self.ending: Ending = "ok"
+        self.begun_with: str | None = None
         self.seen: list[tuple[str, str, Sequence[str]]] = []
 
     @property
@@ -84,7 +87,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.path.endswith("/start/cashless"):
             created = json.dumps({"basket": {"id": "x"}, "id": PAYMENT, "status": "created"})
             self._answer(*_CREATED.get(self.server.ending, (200, created)))
-        elif self.server.ending == "silence":
+        elif self.server.ending.startswith("silence"):
+            self.server.begun_with = self.headers["Authorization"]
             self.close_connection = True
         elif self.server.ending in _STARTED_AGAIN:
             first = sum("/start/" in path for path, _, _ in self.server.seen) == 1
@@ -94,6 +98,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.seen.append((self.path, "", self.server.look()))
+        if self.server.ending == "silence, and a dead token":
+            dead = self.headers["Authorization"] == self.server.begun_with
+            self._answer(*(_DEAD_TOKEN if dead else _is("ok")))
+            return
         before = sum(path == self.path for path, _, _ in self.server.seen) - 1
         found = _FOUND.get(self.server.ending, (_NOT_FOUND,))
         self._answer(*found[min(before, len(found) - 1)])

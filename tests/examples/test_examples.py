@@ -14,6 +14,7 @@ from agent.sandbox.server import SandboxServer
 from agent.sandbox.world import Options
 from agent.supply.client import Event, events
 from agent.supply.interface import Handout, Unavailable
+from agent.supply.local import DEFAULT_SOCKET
 from tests.daemon.terminal import Terminal
 from tests.examples.programs import BUILDS, EXAMPLES, Outcome, Program
 from tests.examples.shop import PAYMENT, Ending, shop
@@ -179,6 +180,7 @@ ENDINGS: dict[Ending, tuple[int, int]] = {
     "dead token": (NOT_PAID, 2),  # and the next one is dead, too
     "token died": (PAID, 3),
     "token died meanwhile": (PAID, 4),  # the cardholder had begun with the first
+    "silence, and a dead token": (PAID, 4),  # which only the first look finds out
 }
 
 
@@ -190,19 +192,20 @@ async def test_it_says_what_is_known_and_asks_no_cardholder_twice(
     async with serving(tmp_path, desk) as house:
         with shop(look=lambda: list(desk.held)) as api:
             for ending, (code, requests) in ENDINGS.items():
-                api.ending, api.seen = ending, []
+                api.ending, api.seen, desk.asked = ending, [], []
                 outcome = await asyncio.to_thread(
                     program.run, "pay", api.url, "1250", socket=house.token
                 )
                 assert (outcome.code, len(api.seen)) == (code, requests), (ending, outcome)
                 assert (PAYMENT in outcome.out + outcome.err) == (code in (PAID, UNKNOWN))
-                assert [len(holds) for _, _, holds in api.seen] == [1] * requests
+                assert all(holds for path, _, holds in api.seen if not path.endswith(PAYMENT))
+                looks = sum(path.endswith(PAYMENT) for path, _, _ in api.seen)
+                assert looks == max(0, requests - (3 if "token died" in ending else 2))
+                assert set(desk.asked) == ({10} if looks else set())  # a look needs no hold
                 assert not desk.held
-                looked = [path for path, body, _ in api.seen if path.endswith(PAYMENT)]
-                assert len(looked) == max(0, requests - (3 if "token died" in ending else 2))
                 sent = json.loads(api.seen[0][1])
                 assert sent == {"basket_info": {"sum": 1250, "currency": "EUR"}}
-        assert len(desk.rejections) == 3
+        assert len(desk.rejections) == 4
 
 
 @languages
@@ -217,11 +220,52 @@ async def test_a_token_does_not_travel_in_clear_text(program: Program, tmp_path:
 
 @languages
 def test_without_an_agent_nothing_is_paid(program: Program, tmp_path: Path) -> None:
+    path = str(tmp_path / "none.sock")
     with shop(look=tuple) as api:
-        outcome = program.run("pay", api.url, "1", socket=str(tmp_path / "none.sock"))
+        outcome = program.run("pay", api.url, "1", socket=path)
     assert outcome.code == NOT_PAID
-    assert outcome.err
+    assert path in outcome.err
     assert api.seen == []
+
+
+@languages
+def test_an_empty_name_of_the_socket_is_none(program: Program) -> None:
+    if Path(DEFAULT_SOCKET).exists():
+        pytest.skip(f"an agent may be at {DEFAULT_SOCKET}")
+    with shop(look=tuple) as api:
+        outcome = program.run("pay", api.url, "1", socket="")
+    assert outcome.code == NOT_PAID
+    assert DEFAULT_SOCKET in outcome.err
+
+
+class Refusing:
+    """An agent that gives no events: it answers with the next of these statuses."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = list(statuses)
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        status = self.statuses.pop(0)
+        problem = {"type": "urn:pos-agent:problem:some", "title": "No", "retry_after": 1}
+        body = json.dumps({**problem, "status": status}).encode()
+        head = f"HTTP/1.1 {status} No\r\nContent-Type: application/problem+json\r\n"
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        await reader.read()  # the connection is kept, until the program ends it
+        writer.close()
+
+
+@languages
+async def test_no_events_are_waited_for_that_are_never_given(
+    program: Program, tmp_path: Path
+) -> None:
+    """Any 4xx ends it with a sentence, but one: what was too often is not later on."""
+    for statuses in ((400,), (403,), (404,), (429, 503, 403)):
+        path, agent = str(tmp_path / f"{statuses[0]}.sock"), Refusing(*statuses)
+        async with await asyncio.start_unix_server(agent.answer, path):
+            outcome = await asyncio.to_thread(program.run, "events", socket=path)
+        assert (outcome.code, outcome.out, agent.statuses) == (NOT_PAID, "", []), outcome
+        assert "no events: " in outcome.err
 
 
 @languages

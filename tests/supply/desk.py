@@ -171,10 +171,27 @@ class Desk:
             "uuid": "/vendor/demo/serial/1",
             "token": token if self.missing is None else None,
             "renewal": {"due_within": 720, "failures": 0, "grant_saved": True},
-            "holds": {"holds": [{"id": hold_id} for hold_id in self.held], "waiting": []},
+            "holds": {"holds": [self._told(hold_id) for hold_id in self.held], "waiting": []},
             "version": "1.2.3",
             "display": None,
-            "store": {"kind": "flash", "writes": 3, "bytes_written": 12288},
+            "store": {
+                "path": "/var/lib/pos-agent/grant",
+                "direct_io": True,
+                "writes": 3,
+                "bytes_written": 12288,
+                "slots": ["valid", "valid"],
+                "last_error": None,
+            },
+        }
+
+    def _told(self, hold_id: str) -> dict[str, object]:
+        hold = self.held[hold_id]
+        return {
+            "id": hold_id,
+            "client": hold.client,
+            "fingerprint": self.current.value.fingerprint(),
+            "ends_in": int(hold.until - self.clock),
+            "since_seconds": int(self.clock - hold.since),
         }
 
     def pairing(self) -> dict[str, object]:

@@ -44,9 +44,22 @@ def parameters(operation: dict[str, Any], where: str) -> dict[str, dict[str, Any
 
 
 def check(schema: str, value: object) -> None:
-    """Raises ValueError saying what is not as that schema of the page has it."""
-    page = {"$ref": f"#/components/schemas/{schema}", "components": PAGE["components"]}
+    """Raises ValueError saying what is not as that schema of the page has it. Clients ignore what
+    they do not know; the page has to know every member."""
+    page = {"$ref": f"#/components/schemas/{schema}", "components": _closed(PAGE["components"])}
     jsonschema_rs.validator_for(page).validate(value)
+
+
+def _closed(part: Any) -> Any:
+    """The same, where objects have no other members than those described."""
+    if isinstance(part, list):
+        return [_closed(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    closed = {name: _closed(one) for name, one in part.items()}
+    if isinstance(part.get("type"), str | list) and "object" in part["type"]:
+        closed.setdefault("additionalProperties", False)
+    return closed
 
 
 # -- the desk -------------------------------------------------------------------------------------

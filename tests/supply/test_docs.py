@@ -1,14 +1,18 @@
 """The two pages say what the code does."""
 
+import asyncio
 import re
+import textwrap
 from pathlib import Path
 from typing import get_args
+
+import pytest
 
 from agent import view
 from agent.holder import Change
 from agent.oauth.events import AccessToken
 from agent.secret import Secret
-from agent.supply import contract, problems, quick
+from agent.supply import client, contract, credential_socket, problems, quick, sink_commands
 from agent.supply.caps import CAPS
 from agent.supply.feed import KEPT, Kind
 from agent.supply.holds_state import LIMITS as HOLDS
@@ -18,6 +22,8 @@ from agent.supply.http1 import BODY_LIMIT, HEAD_LIMIT
 from agent.supply.operations import DEFAULT_WAIT, LONGEST_WAIT
 from agent.supply.policy_files import CONNECTIONS
 from agent.supply.stream import BACKLOG
+from tests.examples.shop import PAYMENT, shop
+from tests.supply.house import House
 
 _DOCS = Path(__file__).parents[2] / "docs"
 
@@ -65,6 +71,14 @@ def test_the_figures_of_waiting_holds_and_events_are_the_ones_in_force() -> None
     assert f"asks again within {HOLDS.grace:g} s after `retry_after`" in section("Holds")
     assert f"The agent keeps {KEPT} events" in section("Events")
     assert f"A comment comes every {Limits().heartbeat:g} s" in section("Events")
+
+
+def test_the_figures_for_software_that_cannot_speak_http_are_the_ones_in_force() -> None:
+    page = " ".join((_DOCS / "supply.md").read_text().split())
+    assert f"after {sink_commands.TIMEOUT:g} seconds it is killed" in page
+    assert sink_commands.TIMEOUT == 10
+    socket = f"{credential_socket.CONNECTIONS} answers at a time, "
+    assert socket + f"{credential_socket.DEADLINE:g} seconds each" in page
 
 
 def test_the_figures_for_any_language_are_the_ones_in_force() -> None:
@@ -127,3 +141,65 @@ def test_the_exit_codes_are_the_ones_returned() -> None:
         quick.UNAVAILABLE,
         quick.NOT_ALLOWED,
     }
+
+
+# -- what can be copied ---------------------------------------------------------------------------
+
+API = "https://connect.example.com/api/v2"  # in the samples
+
+
+class _Heard(Exception):
+    """Enough of the events, which have no end."""
+
+
+def _heard(*_: object) -> None:
+    raise _Heard
+
+
+def run(sample: str, names: dict[str, object], api: str) -> None:
+    exec(compile(sample.replace(API, api), "sample", "exec"), names)
+
+
+async def test_the_samples_for_python_run_as_they_are(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In their order: each goes on with what those before it have named."""
+    monkeypatch.setenv("POS_AGENT_SOCKET", house.token)
+    text = (_DOCS / "supply.md").read_text().split("\n## Python\n")[1].split("\n## ")[0]
+    samples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(samples) == 3
+    names: dict[str, object] = {"print": _heard}
+    with shop(look=lambda: list(house.desk.held)) as api:
+        for sample in samples[:2]:
+            await asyncio.to_thread(run, sample, names, api.url)
+        with pytest.raises(_Heard):
+            await asyncio.to_thread(run, samples[2], names, api.url)
+    assert names["status"] == "ok"
+    assert [(path, len(held)) for path, _, held in api.seen] == [
+        ("/api/v2/Smart/Transactions", 0),
+        (f"/api/v2/Smart/Transactions/{PAYMENT}/start/cashless", 1),
+    ]
+
+
+async def test_the_sample_of_the_client_runs_as_it_is(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POS_AGENT_SOCKET", house.token)
+    indented = re.search(r"\n\n(    .*?\n)\n\S", str(client.__doc__), re.DOTALL)
+    assert indented is not None
+    with shop(look=lambda: list(house.desk.held)) as api:
+        await asyncio.to_thread(run, textwrap.dedent(indented[1]), {}, api.url)
+    assert [len(held) for _, _, held in api.seen] == [0, 1]
+
+
+def test_no_sample_hangs_up_while_the_cardholder_pays() -> None:
+    """What starts a payment waits longer than httpx does by itself, and less long than the hold."""
+    for text in ((_DOCS / "supply.md").read_text(), str(client.__doc__)):
+        [until_start] = re.findall(r"from agent\.supply\.client import [^`]*?/start/cashless", text)
+        held, waits = (
+            re.search(r"hold\((\d+)\)", until_start),
+            re.search(r"timeout=(\d+)", until_start),
+        )
+        assert held is not None
+        assert waits is not None
+        assert 60 < int(waits[1]) < int(held[1])

@@ -136,8 +136,12 @@ ROWS = [
     ('user_unit = "till.slice"', "user_unit: is not a name like till.service"),
     ('exe = "till"', "exe: is a relative path; write the whole path from / on"),
     (
-        'scopes = ["admin"]',
+        'scopes = ["tokens"]',
         "scopes: is not one of token, status, pairing, display; choose one of them",
+    ),
+    (
+        'scopes = ["token", "admin"]',
+        "scopes: has admin, which is the admin socket's alone (admin.sock); leave it out",
     ),
     ('scopes = "token"', 'scopes: is text; write a list like ["token", "status"]'),
     ("requests = 0", "requests: is 0; allowed are 1 to 10000 requests a second"),
