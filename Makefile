@@ -52,7 +52,9 @@ check: $(VENV)/.ready node-modules ## all tests, in random order; pure modules c
 
 .PHONY: load
 load: $(VENV)/.ready ## a thousand payments under holds, and a crowd with hostile clients in it
-	$(BIN)/python -m pytest -n $(JOBS) -m load tests/load $(ARGS)
+	@.ci/need-packages gcc='command -v gcc' libc6-dev='ls /usr/include/stdio.h'
+	@# Each of the five in a process of its own: what takes long, waits.
+	$(BIN)/python -m pytest -n 5 -m load tests/load $(ARGS)
 
 .PHONY: crash
 crash: $(VENV)/.ready packages ## try to lose a grant for half an hour, in every way we know
@@ -84,6 +86,9 @@ screens: $(VENV)/.ready ## draw every screen of the display into docs/screens
 
 .PHONY: bench
 bench: $(VENV)/.ready ## what it costs, as ratios to a floor; also in build/bench.json
+	@# What cannot be installed costs rows, which the end of the table says.
+	@.ci/need-packages oidc-agent-cli='command -v oidc-agent' > /dev/null 2>&1 || true
+	@.ci/need-packages gcc='command -v gcc' libc6-dev='ls /usr/include/stdio.h' > /dev/null 2>&1 || true
 	$(BIN)/python -m tests.bench
 
 # --- Install it ---------------------------------------------------------------------------------

@@ -1,9 +1,21 @@
-"""One row of the table, and how long something takes."""
+"""One row of the table, or why there is none, and how long something takes."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 Figure = dict[str, float | bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """In the place of figures that cannot be had on this machine; not a miss. In its name a star
+    stands for all names that begin so."""
+
+    reason: str
+
+
+Figures = dict[str, Figure | LeftOut]
 
 
 def figure(value: float, floor: float, target: float, *, more: bool = False) -> Figure:

@@ -137,7 +137,7 @@ class OidcAgent:
 def oidc_agent(folder: str, server: Server, refresh_token: str) -> Iterator[OidcAgent]:
     """A running one with an account. Raises Absent."""
     if shutil.which("oidc-agent") is None:
-        raise Absent("oidc-agent is left out: apt-get install oidc-agent-cli")
+        raise Absent("oidc-agent is not installed, and Debian has it as oidc-agent-cli")
     with _discovery(server) as issuer:
         peer = OidcAgent(folder, issuer, server)
         peer.start()

@@ -22,7 +22,7 @@ from typing import Final
 from agent.sandbox.server import SandboxServer
 from agent.sandbox.world import Options
 from tests.bench._asking import ask, exchange, fingerprint, renew
-from tests.bench._measure import Figure, figure, ms_until
+from tests.bench._measure import Figure, Figures, LeftOut, figure, ms_until
 from tests.bench._oidc_agent import (
     FOR_EVER,
     Absent,
@@ -42,9 +42,9 @@ _SECONDS: Final = 1.5  # of asking, for the throughput
 _STARTS: Final = 7
 
 
-def run() -> dict[str, Figure]:
+def run() -> Figures:
     """Milliseconds, MiB, requests a second, and requests."""
-    figures: dict[str, Figure] = {}
+    figures: Figures = {}
     for measure in (_reading, _renewing):
         with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
             life = 1_000_000  # s; nothing but what we force is renewed
@@ -55,9 +55,8 @@ def run() -> dict[str, Figure]:
             try:
                 grant = sandbox_grant(sandbox)
                 peer = stack.enter_context(oidc_agent(folder, sandbox, grant))
-            except Absent as reason:
-                print(f"agents: {reason}")
-                return figures
+            except Absent as absent:
+                return {"agents.*": LeftOut(reason=str(absent))}
             kind = Terminal if measure is _reading else Hurried
             terminal = stack.enter_context(_terminal(kind, folder, sandbox))
             figures |= measure(terminal, peer, sandbox)

@@ -18,7 +18,7 @@ from typing import Final
 
 from tests.bench._asking import fingerprint, renew
 from tests.bench._killing import killed_peer, killed_terminal, terminal_at
-from tests.bench._measure import Figure, figure, ms_until
+from tests.bench._measure import Figure, Figures, LeftOut, figure, ms_until
 from tests.bench._oidc_agent import FOR_EVER, Absent, OidcAgent, oidc_agent
 from tests.bench._rotating import RotatingHttp, rotating
 from tests.crash.rotation_server import POLICIES, Policy
@@ -40,14 +40,15 @@ _STRICT: Final = next(policy for policy in POLICIES if policy.revokes and policy
 nobody can know that one after a kill: what counts is how long that is."""
 
 
-def run() -> dict[str, Figure]:
+def run() -> Figures:
     """Milliseconds, and rounds."""
-    figures = _killed()
+    ours = _killed()
     try:
-        figures |= _saving() | _peer_killed()
-    except Absent as reason:
-        print(f"rotation: {reason}")
-    return figures
+        return {**ours, **_saving(), **_peer_killed()}
+    except Absent as absent:
+        missing = LeftOut(reason=str(absent))
+        beside = {"rotation.answer_to_durable_*": missing, "rotation.peer_*": missing}
+        return {**ours, **beside}
 
 
 # -- saving ---------------------------------------------------------------------------------------

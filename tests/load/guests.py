@@ -1,7 +1,8 @@
 """`python -m tests.load.guests KIND UID SOCKET SEED`: clients of one user, until the input ends.
 
-Prints as JSON what honest ones saw: [begun, seconds, status, what], by CLOCK_MONOTONIC. Status 0:
-no answer; `what` says why.
+Prints "here" when they come, and at the end as JSON what honest ones saw: [begun, seconds, status,
+what, token, life]; `begun` is CLOCK_MONOTONIC. Status 0: no answer; `what` says why. `token` is a
+fingerprint or "", `life` the seconds it has left.
 """
 
 import asyncio
@@ -14,13 +15,15 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from tests.load.wire import Line
+from agent.supply.house import Limits
+from tests.load.wire import Answer, Line
 
 HONEST: Final = "honest"
-CLIENTS: Final = 8  # of an honest user
+# Of an honest user: as many as it is promised places for, however many the others take.
+CLIENTS: Final = Limits().few
 _TOKEN: Final = b"GET /v1/token HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
-Seen = list[tuple[float, float, int, str]]
+Seen = list[tuple[float, float, int, str, str, float]]
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -35,13 +38,19 @@ async def _honest(socket: str, dice: random.Random, seen: Seen) -> None:
             begun = time.monotonic()
             try:
                 answer = await line.ask("GET", target)
-                status, what = answer.status, str(answer.body.get("detail", target))
+                told = _told(answer, target)
             except (OSError, EOFError) as error:
-                status, what = 0, repr(error)
-            seen.append((begun, time.monotonic() - begun, status, what))
+                told = 0, repr(error), "", 0.0
+            seen.append((begun, time.monotonic() - begun, *told))
             if dice.random() < 0.5:
                 line.close()
             await asyncio.sleep(dice.uniform(0.1, 0.3))
+
+
+def _told(answer: Answer, target: str) -> tuple[int, str, str, float]:
+    body = answer.body
+    what = f"{target}: {body['detail']}" if "detail" in body else target
+    return answer.status, what, str(body.get("fingerprint", "")), float(body.get("expires_in", 0))
 
 
 # -- who does not ---------------------------------------------------------------------------------
@@ -142,8 +151,9 @@ async def _again(
 
 
 async def visit(kind: str, socket: str, seed: int) -> Seen:
-    """All clients of this kind, until standard input ends."""
+    """All clients of this kind, until standard input ends. Says so when they come."""
     seen: Seen = []
+    print("here", flush=True)
     over = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), over.set)
     async with asyncio.TaskGroup() as tasks:

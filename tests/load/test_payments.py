@@ -26,6 +26,10 @@ _LIFE: Final = 200  # s; clients can force a renewal after 30 s, a third of a se
 _HOLD: Final = 120  # s, 1.2 s here, for payments of a twentieth of that
 _BRIEFEST: Final = 52  # s; the shortest life in whole seconds of which holds are given
 _LONGEST: Final = 50.0  # s that anything here may take
+# Payments that failed when their hold was over: this machine stood still for half a second or more.
+# There was none in any run, also with twice as many busy processes as cores. A handful is for one
+# such pause of the machine, which all four tills meet.
+_UNPROTECTED: Final = 5
 
 Shop = tuple[Terminal, SandboxServer]
 
@@ -73,7 +77,9 @@ async def _trade(
     return book
 
 
-def test_a_thousand_payments_under_holds_lose_no_token(tmp_path: Path) -> None:
+def test_a_thousand_payments_under_holds_lose_no_token(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     with _shops(Hurried, tmp_path, count=2, life=_LIFE) as shops:
 
         def enough(book: Book) -> bool:
@@ -81,8 +87,10 @@ def test_a_thousand_payments_under_holds_lose_no_token(tmp_path: Path) -> None:
 
         manner = Manner(hold=_HOLD, needs=60, speed=SPEED)
         book = asyncio.run(_trade(shops, manner, min_ttl=170, enough=enough))
+        renewals = _renewals(shops)
+    record_property("payments", f"{book.told()}, with {renewals} renewals among them")
     assert not book.failed
-    assert book.unprotected < book.paid / 10
+    assert book.unprotected <= _UNPROTECTED
 
 
 def test_without_holds_payments_fail(tmp_path: Path) -> None:
@@ -94,7 +102,9 @@ def test_without_holds_payments_fail(tmp_path: Path) -> None:
     assert all("ProductNotAllowedException" in reason for reason in book.failed)
 
 
-def test_the_daemon_keeps_holds_on_the_briefest_tokens_there_can_be(tmp_path: Path) -> None:
+def test_the_daemon_keeps_holds_on_the_briefest_tokens_there_can_be(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     """In our time: the third program may force a renewal when the token is 21 s old."""
     with _shops(Terminal, tmp_path, count=1, life=_BRIEFEST) as shops:
 
@@ -103,8 +113,9 @@ def test_the_daemon_keeps_holds_on_the_briefest_tokens_there_can_be(tmp_path: Pa
 
         manner = Manner(hold=10, longest=0.1, pause=0.5)
         book = asyncio.run(_trade(shops, manner, min_ttl=31, enough=enough))
+    record_property("payments on brief tokens", book.told())
     assert not book.failed
-    assert book.unprotected < book.paid / 10
+    assert book.unprotected <= _UNPROTECTED
 
 
 def test_tokens_that_are_briefer_still_cannot_be_held(tmp_path: Path) -> None:

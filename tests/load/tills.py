@@ -21,6 +21,10 @@ class Book:
     failed: list[str] = field(default_factory=list)
     unprotected: int = 0
 
+    def told(self) -> str:
+        failed, unprotected = len(self.failed), self.unprotected
+        return f"{self.paid} paid, {failed} failed, {unprotected} failed after their hold was over"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
