@@ -213,7 +213,8 @@ class Keeper:
     async def _watch_store(self) -> None:
         while True:
             await self._clock.sleep(STORE_LOOK)
-            await asyncio.to_thread(self._storage.look)
+            if self._storage.only_reading_tells:
+                await asyncio.to_thread(self._storage.look)
             self.store_was_cleared()
 
     def store_was_cleared(self) -> bool:

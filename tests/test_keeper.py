@@ -119,6 +119,21 @@ class StuckStore(MemoryStore):
         super().clear()
 
 
+class DearStore(MemoryStore):
+    """A medium that only a look tells anything of, as a partition."""
+
+    only_reading_tells = True
+    looks = 0
+    seen = True
+
+    def look(self) -> None:
+        self.looks += 1
+        self.seen = super().holds_grant()
+
+    def holds_grant(self) -> bool:
+        return self.seen
+
+
 @asynccontextmanager
 async def life(
     *,
@@ -196,6 +211,17 @@ async def test_clearing_is_noticed_without_any_client() -> None:
         terminal.storage.clear()
         await terminal.until(Pairing, limit=10)
         assert "grant.lost" in terminal.events()
+
+
+async def test_a_store_that_is_dear_to_read_is_looked_at_now_and_then() -> None:
+    storage = DearStore()
+    async with life(storage=storage) as terminal:
+        await terminal.until(Serving)
+        storage.clear()
+        assert isinstance(await terminal.keeper.token(min_ttl=0), Handout)
+        assert not storage.looks
+        await terminal.until(Pairing, limit=10)
+        assert storage.looks
 
 
 async def test_a_restart_serves_the_same_token_and_asks_the_server_nothing() -> None:

@@ -146,12 +146,16 @@ class FlashStore:
         if not self._lock.acquire(blocking=False):
             return True  # a load, save or clear is under way; the next question will tell
         try:
-            if self._slots.only_reading_tells:  # and what reads may stand, with every client
+            if self.only_reading_tells:  # and what reads may stand, with every client
                 return self._held
             self._look()
         finally:
             self._lock.release()
         return self._held
+
+    @property
+    def only_reading_tells(self) -> bool:
+        return self._slots.only_reading_tells
 
     def look(self) -> None:
         with self._lock:

@@ -33,9 +33,14 @@ class Storage(Protocol):
         """Cheap enough to ask before every hand-out: False once somebody cleared the store."""
         ...
 
+    @property
+    def only_reading_tells(self) -> bool:
+        """Whether that is as of the last `look`, because nothing cheaper shows a change."""
+        ...
+
     def look(self) -> None:
-        """Look at the medium, where that is too dear for `holds_grant`, which then answers as of
-        the last look. Called in a thread every few seconds. Never raises.
+        """Read the medium for `holds_grant`. Called in a thread every few seconds, where
+        `only_reading_tells`. Never raises.
         """
         ...
 

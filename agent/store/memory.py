@@ -6,6 +6,8 @@ from agent.oauth.events import Grant
 class MemoryStore:
     """Keeps one grant in memory."""
 
+    only_reading_tells = False
+
     def __init__(self) -> None:
         self._grant: Grant | None = None
 

@@ -37,6 +37,8 @@ class RenameStore:
     def clear(self) -> None:
         os.unlink(self._path)
 
+    only_reading_tells = False
+
     def look(self) -> None:
         return
 
