@@ -13,7 +13,7 @@ import random
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 from agent.supply.house import Limits
 from tests.load.wire import Answer, Line
@@ -150,12 +150,20 @@ async def _again(
         await asyncio.sleep(0.02)
 
 
+def _but_being_cut_off(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Streams that nobody waits for report that they were, which here is what they came for."""
+    if not isinstance(context.get("exception"), OSError):
+        loop.default_exception_handler(context)
+
+
 async def visit(kind: str, socket: str, seed: int) -> Seen:
     """All clients of this kind, until standard input ends. Says so when they come."""
     seen: Seen = []
     print("here", flush=True)
     over = asyncio.Event()
-    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), over.set)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_but_being_cut_off)
+    loop.add_reader(sys.stdin.fileno(), over.set)
     async with asyncio.TaskGroup() as tasks:
         if kind == HONEST:
             guests = [
